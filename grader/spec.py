@@ -1,0 +1,197 @@
+"""How an exercise is described in `grader/exercises/<lesson>.py`, and how its check set is made.
+
+    LESSON = Lesson("01_self_attention", refuse=NUMPY_ONLY)
+    reference = LESSON.reference          # the lesson file's own solutions, by name
+
+    @LESSON.exercise(aspects={"values": 3, "any axis": 1})
+    def softmax(rng):                     # the exercise's name
+        "Yields its questions, from random inputs."
+        yield Case("values", "rows of numbers", rng.normal(size=(4, 6)))
+
+    @softmax.mistake("You divide by the sum over …")
+    def softmax_over_rows(x, axis=-1):    # the mistake's name, and a runnable wrong solution
+        ...
+
+Right answers come from running the reference solution, the answers of known mistakes from running
+the wrong ones: on whatever inputs the seed gives.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from grader.errors import GraderError
+from utils import probe
+from utils.checkset import CheckSet, Mistake, Question
+from utils.values import plain
+
+NUMPY_ONLY = ("torch", "scipy", "sklearn")
+VISIBLE_SEED = 2017  # the year of the paper; any fixed number serves
+
+
+class Case:
+    """One question: the aspect it counts for, what it looks at in words, and the call's arguments.
+
+    Args:
+        aspect: one of the exercise's aspects.
+        says: what is checked, to be read after "checked: ".
+        args, kwargs: the call's arguments.
+        probe: how the function is called (see `utils.probe.PROBES`).
+        hidden: asked only when a submission is graded, never recorded for students.
+        zeros_exact: a number must be exactly 0 where the right one is.
+    """
+
+    def __init__(
+        self, aspect: str, says: str, *args: Any, probe: str = "call", hidden: bool = False,
+        zeros_exact: bool = False, **kwargs: Any,
+    ) -> None:
+        self.aspect, self.says, self.args, self.kwargs = aspect, says, args, kwargs
+        self.probe, self.hidden, self.zeros_exact = probe, hidden, zeros_exact
+
+
+@dataclass
+class Misconception:
+    """A known wrong solution: a stable name, what runs, and the hint it earns."""
+
+    name: str
+    wrong: Callable
+    hint: str
+
+    @property
+    def title(self) -> str:
+        """The name as people read it."""
+        return self.name.replace("_", " ").capitalize()
+
+
+@dataclass
+class Exercise:
+    """One exercise: points by aspect, questions from a seed, known mistakes."""
+
+    name: str
+    lesson: Lesson
+    aspects: dict[str, float]
+    cases: Callable[[np.random.Generator], Iterator[Case]]
+    returns: list[str]
+    misconceptions: list[Misconception] = field(default_factory=list)
+
+    @property
+    def points(self) -> float:
+        return sum(self.aspects.values())
+
+    def mistake(self, hint: str) -> Callable[[Callable], Callable]:
+        """Registers a wrong solution under its own name."""
+
+        def register(wrong: Callable) -> Callable:
+            self.misconceptions.append(Misconception(wrong.__name__, wrong, hint))
+            return wrong
+
+        return register
+
+    def checkset(self, seed: int) -> CheckSet:
+        """All questions, hidden ones too, for the inputs that `seed` gives."""
+        return self._checkset(list(self.cases(np.random.default_rng(seed))), with_names=True)
+
+    def visible_checkset(self) -> CheckSet:
+        """The questions that students may see, always the same; mistakes without their names."""
+        cases = self.cases(np.random.default_rng(VISIBLE_SEED))
+        return self._checkset([case for case in cases if not case.hidden], with_names=False)
+
+    def _checkset(self, cases: list[Case], with_names: bool) -> CheckSet:
+        requests = [self._request(case) for case in cases]
+        expected = [self._outcome(self.lesson.reference(self.name), request) for request in requests]
+        questions = [
+            Question(case.aspect, case.says, request, outcome, case.zeros_exact)
+            for case, request, outcome in zip(cases, requests, expected, strict=True)
+        ]
+        mistakes = [
+            Mistake(
+                misconception.title,
+                misconception.hint,
+                [
+                    None if _equal(outcome := self._outcome(misconception.wrong, request), right) else outcome
+                    for request, right in zip(requests, expected)
+                ],
+                misconception.name if with_names else "",
+            )
+            for misconception in self.misconceptions
+        ]
+        return CheckSet(self.name, self.aspects, questions, mistakes, self.returns)
+
+    def _request(self, case: Case) -> dict[str, Any]:
+        if case.aspect not in self.aspects:
+            raise GraderError(f"{self.name}: a case counts for '{case.aspect}', which is none of {list(self.aspects)}")
+        return {
+            "name": self.name,
+            "probe": case.probe,
+            "args": plain(list(case.args)),
+            "kwargs": plain(case.kwargs),
+            "refuse": list(self.lesson.refuse),
+        }
+
+    def _outcome(self, function: Callable, request: dict[str, Any]) -> dict[str, Any]:
+        return probe.run({self.name: function}, request | {"refuse": []})
+
+
+class Lesson:
+    """A lesson's exercises in order, and what their answers may not lean on."""
+
+    def __init__(self, name: str, refuse: tuple[str, ...] = ()) -> None:
+        self.name, self.refuse = name, refuse
+        self.exercises: dict[str, Exercise] = {}
+
+    def exercise(self, aspects: dict[str, float], returns: tuple[str, ...] = ()) -> Callable[[Callable], Exercise]:
+        """Makes an exercise of a function that yields its cases; the function's name is the exercise's."""
+
+        def register(cases: Callable) -> Exercise:
+            if cases.__name__ in self.exercises:
+                raise GraderError(f"{self.name}: the exercise {cases.__name__} is described twice")
+            exercise = Exercise(cases.__name__, self, aspects, cases, list(returns))
+            self.exercises[exercise.name] = exercise
+            return exercise
+
+        return register
+
+    @property
+    def points(self) -> float:
+        return sum(exercise.points for exercise in self.exercises.values())
+
+    def reference(self, name: str) -> Callable:
+        """The reference solution of one of the lesson's exercises, from the lesson file."""
+        return self._solutions[name]
+
+    @cached_property
+    def _solutions(self) -> dict[str, Any]:
+        from grader.lessons import read_lesson  # reads jupytext: only where solutions are needed
+
+        return read_lesson(self.name).namespace()
+
+
+def lesson_names() -> list[str]:
+    """The lessons that have exercises, in order."""
+    import grader.exercises
+
+    return sorted(module.name for module in pkgutil.iter_modules(grader.exercises.__path__))
+
+
+def load_lesson(name: str) -> Lesson:
+    """The exercises of a lesson.
+
+    Raises:
+        GraderError: there is no lesson of that name.
+    """
+    if name not in lesson_names():
+        raise GraderError(f"there is no lesson '{name}': the lessons are {', '.join(lesson_names())}")
+    return importlib.import_module(f"grader.exercises.{name}").LESSON
+
+
+def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    from utils.judge import agree
+
+    return agree(one, other)

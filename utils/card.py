@@ -1,0 +1,155 @@
+"""A verdict as people read it: an HTML card, and the same in plain text."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from utils.compare import Mismatch
+from utils.judge import Verdict
+
+MAX_ROWS, MAX_COLUMNS = 8, 9
+_COLOURS = {"passed": "#1a7f37", "partial": "#9a6700"}
+_MARKS = {True: "✓", False: "✗"}
+
+
+class Card:
+    """Shows a verdict in a notebook.
+
+    Args:
+        verdict: what is known of the answer.
+        graded: whether the card tells points and keeps the (hidden) numbers to itself.
+    """
+
+    def __init__(self, verdict: Verdict, graded: bool = False) -> None:
+        self.verdict, self.graded = verdict, graded
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": self.text()}
+
+    def headline(self) -> str:
+        """The verdict in one line: "softmax: 3 of 4 aspects pass"."""
+        verdict = self.verdict
+        name, right = verdict.checkset.exercise, sum(verdict.aspects.values())
+        if verdict.status == "missing":
+            told = "not answered yet"
+        elif verdict.status == "passed":
+            told = "all checks pass"
+        else:
+            told = f"{right} of {len(verdict.aspects)} aspects pass"
+            if right and verdict.score == 0:
+                told = f"not yet: “{next(iter(verdict.aspects))}” comes first"
+        points = f" ({verdict.score:g} of {verdict.checkset.max_score:g} points)" if self.graded else ""
+        return f"{name}: {told}{points}"
+
+    def text(self) -> str:
+        """The card in plain text."""
+        lines = [f"{_MARKS[self.verdict.status == 'passed']} {self.headline()}"]
+        if self.verdict.status != "missing":
+            lines += [f"  {_MARKS[passed]} {aspect}" for aspect, passed in self.verdict.aspects.items()]
+        lines += [f"  {label}: {sentence}" for label, sentence in self._notes()]
+        if mismatch := self._shown():
+            lines += ["  expected", _indented(mismatch.wanted), "  got", _indented(mismatch.got)]
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        """The card as HTML: no script, no class names, nothing fetched; legible on dark and light."""
+        verdict = self.verdict
+        colour = _COLOURS.get(verdict.status, "#b3261e")
+        mark = _MARKS[verdict.status == "passed"]
+        parts = [f'<div style="font-weight:600;color:{colour}">{mark} {escape(self.headline())}</div>']
+        if verdict.status != "missing":
+            items = "".join(
+                f'<span style="margin-right:1.2em;white-space:nowrap">{_MARKS[passed]} {escape(aspect)}</span>'
+                for aspect, passed in verdict.aspects.items()
+            )
+            parts.append(f'<div style="margin-top:.3em">{items}</div>')
+        for label, sentence in self._notes():
+            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {escape(sentence)}</div>')
+        if mismatch := self._shown():
+            parts.append(
+                '<div style="display:flex;flex-wrap:wrap;gap:1.5em;margin-top:.5em;overflow-x:auto">'
+                + _table("expected", mismatch.wanted, mismatch)
+                + _table("got", mismatch.got, mismatch)
+                + "</div>"
+            )
+        return (
+            f'<div style="border:1px solid {colour};border-left:6px solid {colour};border-radius:4px;'
+            f'padding:.6em .9em;margin:.3em 0;max-width:56em">{"".join(parts)}</div>'
+        )
+
+    def _notes(self) -> list[tuple[str, str]]:
+        verdict, notes = self.verdict, []
+        if verdict.failure:
+            notes.append(("Checked", f"{verdict.failure.says}."))
+            notes.append(("Found", _as_sentence(verdict.failure.sentence)))
+        if verdict.mistake:
+            notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
+        if verdict.stood_in:
+            names = ", ".join(verdict.stood_in)
+            notes.append(("Note", f"checked with the course's own {names}, so that a mistake there costs once."))
+        return notes
+
+    def _shown(self) -> Mismatch | None:
+        failure = self.verdict.failure
+        if self.graded or failure is None or failure.mismatch is None or failure.mismatch.got is None:
+            return None
+        return failure.mismatch
+
+
+def _as_sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _indented(array: np.ndarray) -> str:
+    text = np.array2string(array, precision=3, suppress_small=True, threshold=80, edgeitems=3)
+    return "\n".join("    " + line for line in text.splitlines())
+
+
+def _table(title: str, array: np.ndarray, mismatch: Mismatch) -> str:
+    """A small picture of an array: numbers on a shade by size, the wrong ones framed.
+
+    Of more than two axes the last two are shown, at the place of the first wrong number.
+    """
+    lead = mismatch.index[:-2] if mismatch.index and len(mismatch.index) > 2 else (0,) * max(0, array.ndim - 2)
+    place = f" [{', '.join(map(str, lead))}]" if lead else ""
+    try:
+        matrix = np.atleast_2d(array[lead])
+    except IndexError:
+        return ""
+    rows, columns = matrix.shape[:2]
+    shown = matrix[:MAX_ROWS, :MAX_COLUMNS]
+    wrong = _wrong_cells(mismatch, lead, shown.shape)
+    scale = np.abs(np.where(np.isfinite(shown), shown, 0)).max(initial=0) or 1.0
+    body = "".join(
+        "<tr>" + "".join(_cell(shown[r, c], scale, wrong[r, c]) for c in range(shown.shape[1])) + "</tr>"
+        for r in range(shown.shape[0])
+    )
+    cut = f" (first {shown.shape[0]} × {shown.shape[1]})" if shown.shape != (rows, columns) else ""
+    shape = "×".join(map(str, array.shape))
+    return (
+        f'<div><div style="font-size:.9em">{title}{place}, shape {shape}{cut}</div>'
+        f'<table style="border-collapse:collapse;font-family:monospace;font-size:.85em">{body}</table></div>'
+    )
+
+
+def _wrong_cells(mismatch: Mismatch, lead: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    if mismatch.index is None:
+        return np.zeros(shape, bool)
+    got, wanted = (np.atleast_2d(array[lead])[: shape[0], : shape[1]] for array in (mismatch.got, mismatch.wanted))
+    if wanted.dtype.kind != "f":
+        return got != wanted
+    return ~np.isclose(got.astype(float), wanted.astype(float), rtol=1e-4, atol=1e-4)
+
+
+def _cell(number: np.generic, scale: float, wrong: bool) -> str:
+    value = number.item()
+    shade = 0.0 if not np.isfinite(value) else abs(value) / scale
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    frame = "outline:2px solid #b3261e;outline-offset:-2px;font-weight:700;" if wrong else ""
+    return (
+        f'<td style="{frame}background:rgba(110,140,190,{0.55 * shade:.2f});padding:.15em .45em;text-align:right">'
+        f"{text}</td>"
+    )

@@ -1,0 +1,179 @@
+"""From the outcomes of an exercise's calls to a verdict: points, what is wrong, and its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from utils.checkset import UNCHANGED, CheckSet, Mistake, Question
+from utils.compare import Mismatch, compare
+from utils.values import Tensor
+
+FINAL = ("timeout", "killed", "undefined", "missing")  # no use in asking further
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first question that went wrong: what it looked at, what came of it."""
+
+    says: str
+    sentence: str
+    mismatch: Mismatch | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one answer.
+
+    Attributes:
+        status: passed, partial, failed, error, timeout or missing.
+        aspects: for each aspect whether it passed.
+        failure: the first thing that went wrong, None when all passed.
+        mistake: the known wrong solution that gives the same answers, where there is one.
+        stood_in: earlier exercises that a stand-in was put in for, so that their mistakes cost once.
+    """
+
+    checkset: CheckSet
+    score: float
+    status: str
+    aspects: dict[str, bool]
+    failure: Failure | None = None
+    mistake: Mistake | None = None
+    stood_in: list[str] = field(default_factory=list)
+
+    @property
+    def message(self) -> str:
+        """The verdict's failure in one sentence; empty when all passed."""
+        return "" if self.failure is None else f"{self.failure.says}: {self.failure.sentence}"
+
+
+def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], stand_ins: list[str] = []) -> Verdict:
+    """The verdict on an answer that `ask` puts each question's request to.
+
+    After a question that stopped the interpreter or ran out of time, the others are not asked.
+
+    Args:
+        checkset: the exercise's questions and answers.
+        ask: from a request to an outcome (see `utils.probe`).
+        stand_ins: earlier exercises to put the course's stand-ins in for.
+    """
+    outcomes: list[dict[str, Any]] = []
+    for question in checkset.questions:
+        if outcomes and outcomes[-1]["status"] in FINAL:
+            outcomes.append(outcomes[-1])
+        else:
+            outcomes.append(ask(question.request | {"stand_ins": stand_ins}))
+    return replace(judge(checkset, outcomes), stood_in=list(stand_ins))
+
+
+def judge(checkset: CheckSet, outcomes: list[dict[str, Any]]) -> Verdict:
+    """The verdict on `outcomes`, one for each of the check set's questions.
+
+    An aspect passes when all its questions do. The first aspect is what the exercise is about: where
+    it fails, the score is 0.
+    """
+    failures = [_failure(q, outcome, checkset) for q, outcome in zip(checkset.questions, outcomes, strict=True)]
+    passed = dict.fromkeys(checkset.aspects, True)
+    for question, outcome, failure in zip(checkset.questions, outcomes, failures):
+        if failure is not None:
+            passed[question.aspect] = False
+        elif outcome.get("changed"):
+            passed[UNCHANGED if UNCHANGED in passed else question.aspect] = False
+    if UNCHANGED in passed and not any(outcome["status"] == "value" for outcome in outcomes):
+        passed[UNCHANGED] = False
+    core = next(iter(passed))
+    score = float(sum(points for name, points in checkset.aspects.items() if passed[name])) if passed[core] else 0.0
+    first = next((failure for failure in failures if failure is not None), None)
+    if first is None and not all(passed.values()):
+        changing = next(q for q, outcome in zip(checkset.questions, outcomes) if outcome.get("changed"))
+        first = Failure(changing.says, "the right result, but the call changed the arrays it was given: copy first")
+    return Verdict(
+        checkset,
+        score,
+        _status(score, checkset, outcomes, failures),
+        passed,
+        first,
+        recognise(checkset, outcomes, failures) if first else None,
+    )
+
+
+def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) -> Failure | None:
+    wanted, status = question.expected, outcome["status"]
+    if wanted["status"] == "error":
+        if status == "error" and outcome["type"] == wanted["type"]:
+            return None
+        came = f"{outcome['type']} was raised" if status == "error" else "nothing was raised"
+        if status in ("value", "error"):
+            return Failure(question.says, f"expected {wanted['type']} to be raised, but {came}")
+    if status == "value":
+        mismatch = compare(outcome["value"], wanted["value"], checkset.returns, question.zeros_exact)
+        return Failure(question.says, mismatch.sentence, mismatch) if mismatch else None
+    if status == "error":
+        return Failure(question.says, f"your code raised {outcome['type']}: {outcome['message']}".removesuffix(": "))
+    if status == "missing":
+        return Failure(question.says, "not answered yet: replace `raise NotImplementedError` by your code")
+    return Failure(question.says, outcome["message"])
+
+
+def _status(score: float, checkset: CheckSet, outcomes: list[dict], failures: list[Failure | None]) -> str:
+    if score == checkset.max_score:
+        return "passed"
+    if score > 0:
+        return "partial"
+    kinds = [outcome["status"] for outcome, failure in zip(outcomes, failures) if failure is not None]
+    if "missing" in kinds:
+        return "missing"
+    if "timeout" in kinds:
+        return "timeout"
+    if kinds and kinds[0] in ("error", "undefined", "killed"):
+        return "error"
+    return "failed"
+
+
+def recognise(checkset: CheckSet, outcomes: list[dict], failures: list[Failure | None]) -> Mistake | None:
+    """The mistake that answers as these outcomes do.
+
+    One that agrees on every question comes first; then one that agrees on every question that went
+    wrong (a second, different slip may hide the agreement elsewhere).
+    """
+    wrong = [i for i, (o, f) in enumerate(zip(outcomes, failures)) if f is not None or o.get("changed")]
+    for where in (range(len(outcomes)), wrong):
+        for mistake in checkset.mistakes:
+            if any(mistake.outcomes[i] is not None for i in wrong) and all(
+                agree(outcomes[i], mistake.outcomes[i] or checkset.questions[i].expected) for i in where
+            ):
+                return mistake
+    return None
+
+
+def agree(outcome: dict[str, Any], known: dict[str, Any]) -> bool:
+    if outcome["status"] != known["status"]:
+        return False
+    if known["status"] == "error":
+        return outcome["type"] == known["type"] and outcome["message"] == known["message"]
+    if known["status"] != "value":
+        return False
+    if bool(outcome.get("changed")) != bool(known.get("changed")):
+        return False
+    return _alike(outcome["value"], known["value"])
+
+
+def _alike(got: Any, known: Any) -> bool:
+    """Same kind, same shape, same numbers up to rounding; NaN is like NaN here, infinity like infinity."""
+    if isinstance(known, list):
+        return isinstance(got, list) and len(got) == len(known) and all(map(_alike, got, known))
+    if isinstance(known, dict):
+        return isinstance(got, dict) and got.keys() == known.keys() and all(_alike(got[k], known[k]) for k in known)
+    if isinstance(known, Tensor):
+        return isinstance(got, Tensor) and _alike(got.array, known.array)
+    if isinstance(known, (np.ndarray, float, int)) and isinstance(got, (np.ndarray, float, int)):
+        one, other = np.asarray(got), np.asarray(known)
+        if one.shape != other.shape or (one.dtype.kind == "b") != (other.dtype.kind == "b"):
+            return False
+        if one.dtype.kind == "b":
+            return bool((one == other).all())
+        return bool(np.allclose(one.astype(float), other.astype(float), rtol=1e-4, atol=1e-4, equal_nan=True))
+    return type(got) is type(known) and got == known

@@ -1,0 +1,163 @@
+"""One call of a student's function, from plain data to plain data.
+
+The same code serves three callers: `check` in the student's notebook, the sandbox, and plain
+nbgrader. A *request* says what to call and with what:
+
+    {"name": "softmax", "probe": "call", "args": [...], "kwargs": {...},
+     "refuse": ["torch", ...],        libraries or operators the answer may not lean on
+     "stand_ins": ["project_qkv"]}    names replaced by the course's stand-ins during the call
+
+An *outcome* says what came of it, with one of these as its "status":
+
+    {"status": "value", "value": plain value, "changed": whether the call changed its inputs}
+    {"status": "error", "type": "ValueError", "message": "…"}
+    {"status": "missing"}                       it raised NotImplementedError
+    {"status": "undefined", "message": "…"}     there is no such function
+    {"status": "refused", "message": "…"}       it used what the exercise is to do by hand
+
+A probe holds no expected value and no verdict: it may be read, and changed, by a student's code,
+which can thereby only make up the result of its own function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from utils import byhand
+from utils.values import Tensor, plain
+
+MAX_MESSAGE = 500
+
+
+def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Calls what `request` names in `namespace`; never raises for what the student's code does."""
+    name = request["name"]
+    function = namespace.get(name)
+    if not callable(function):
+        what = "is not defined" if function is None else f"is not a function but {_article(type(function).__name__)}"
+        return {"status": "undefined", "message": f"{name} {what}: run the cell that defines it."}
+    args = live(request["args"])
+    kwargs = live(request.get("kwargs", {}))
+    probe = PROBES[request.get("probe", "call")]
+    before = plain([args, kwargs])
+    before = _copied(before)
+    try:
+        with (
+            _stand_ins(namespace, request.get("stand_ins", [])),
+            byhand.watch(name, request.get("refuse", [])) as watch,
+            np.errstate(all="ignore"),
+        ):
+            value = probe(function, args, kwargs)
+    except NotImplementedError:
+        return {"status": "missing"}
+    except byhand.Refused:
+        return {"status": "refused", "message": watch.sentence()}
+    except Exception as error:
+        outcome = {"status": "error", "type": type(error).__name__, "message": _text_of(error)}
+        return {"status": "refused", "message": watch.sentence()} if watch.seen else outcome
+    if watch.seen:
+        return {"status": "refused", "message": watch.sentence()}
+    return {"status": "value", "value": plain(value), "changed": not _same(before, plain([args, kwargs]))}
+
+
+def call(function: Callable, args: list, kwargs: dict) -> Any:
+    """What the function returns."""
+    return function(*args, **kwargs)
+
+
+def call_again(function: Callable, args: list, kwargs: dict) -> Any:
+    """What the first of two calls returned, looked at after the second (with other numbers).
+
+    Shows a result that lives in memory shared between calls, or a function that remembers.
+    """
+    first = function(*args, **kwargs)
+    function(*[_shifted(arg) for arg in args], **kwargs)
+    return first
+
+
+PROBES: dict[str, Callable] = {"call": call, "call_again": call_again}
+
+
+def live(value: Any) -> Any:
+    """A plain value as the student's code meets it: fresh arrays, tensors as torch tensors."""
+    if isinstance(value, list):
+        return [live(item) for item in value]
+    if isinstance(value, dict):
+        return {key: live(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, Tensor):
+        import torch
+
+        return torch.from_numpy(value.array.copy())
+    return value
+
+
+def _shifted(arg: Any) -> Any:
+    """Another input of the same kind: the rows of an array in reverse order."""
+    if isinstance(arg, np.ndarray) and arg.ndim > 0:
+        return arg[::-1].copy()
+    return arg
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, Tensor):
+        return Tensor(value.array.copy())
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, Tensor):
+        return _same(one.array, other.array)
+    if isinstance(one, np.ndarray):
+        equal_nan = one.dtype.kind == "f"
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=equal_nan)
+    return one == other
+
+
+class _stand_ins:
+    """Puts the course's stand-ins in the place of the student's own functions for a while."""
+
+    def __init__(self, namespace: dict[str, Any], names: list[str]) -> None:
+        self.namespace, self.names = namespace, names
+
+    def __enter__(self) -> None:
+        if not self.names:
+            return
+        from utils.carry import stand_in  # needs torch: only where a stand-in is asked for
+
+        self.own = {name: self.namespace[name] for name in self.names if name in self.namespace}
+        self.namespace.update({name: stand_in(name) for name in self.names})
+
+    def __exit__(self, *exception: object) -> None:
+        if self.names:
+            for name in self.names:
+                del self.namespace[name]
+            self.namespace.update(self.own)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # an exception class of the student's own may fail here
+        text = ""
+    return str(text)[:MAX_MESSAGE] if type(text) is str else ""
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
