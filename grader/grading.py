@@ -1,0 +1,323 @@
+"""Grades one notebook on two sides: the student's code in a sandbox, the verdict here.
+
+    with Sandbox() as sandbox:
+        graded = grade_notebook(notebook, "01_self_attention", seed, sandbox)
+        graded.results            # one Verdict an exercise
+        graded.notebook           # executed, with a card and a score in each test cell
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
+from grader.errors import GraderError
+from grader.options import add_limit_arguments, open_sandbox
+from grader.sandbox import Died, Sandbox, Student
+from grader.sanitise import safe_outputs
+from grader.spec import load_lesson
+from grader.submission import is_copy, lesson_of, read_submission, release_notebook, repair
+from utils.card import Card
+from utils.carry import STAND_INS
+from utils.checkset import CheckSet
+from utils.judge import Verdict, evaluate
+
+NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
+
+
+@dataclass
+class Graded:
+    """A graded notebook: the verdicts by exercise, and how long each took in seconds."""
+
+    notebook: NotebookNode
+    lesson: str
+    seed: int
+    results: dict[str, Verdict] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        return sum(verdict.score for verdict in self.results.values())
+
+    @property
+    def max_score(self) -> float:
+        return sum(verdict.checkset.max_score for verdict in self.results.values())
+
+    def exercises(self) -> list[dict[str, Any]]:
+        """The verdicts as plain data, as `grader grade --json` prints them."""
+        return [
+            {
+                "name": name,
+                "score": verdict.score,
+                "max_score": verdict.checkset.max_score,
+                "status": verdict.status,
+                "misconception": verdict.mistake.name if verdict.mistake else None,
+                "hint": verdict.mistake.hint if verdict.mistake else None,
+                "message": verdict.message,
+            }
+            for name, verdict in self.results.items()
+        ]
+
+
+def new_seed() -> int:
+    """A seed that no submission can foresee; it is stored with the results, so that they can be repeated."""
+    return secrets.randbits(53)  # a whole number that JSON keeps exactly
+
+
+def grade_file(path: Path, seed: int, sandbox: Sandbox) -> Graded:
+    """Grades a submitted file; the lesson is told by its name.
+
+    Raises:
+        GraderError: the name belongs to no lesson, or the file is no notebook.
+    """
+    lesson = lesson_of(path.name)
+    return grade_notebook(repair(read_submission(path), release_notebook(lesson)), lesson, seed, sandbox)
+
+
+def grade_notebook(
+    notebook: NotebookNode, lesson: str, seed: int, sandbox: Sandbox, files: Mapping[str, bytes] = {}
+) -> Graded:
+    """Runs a repaired notebook cell by cell and judges its answers; `notebook` is filled with outputs.
+
+    Args:
+        notebook: as `grader.submission.repair` gave it.
+        lesson: the lesson's name.
+        seed: gives the hidden inputs.
+        sandbox: where the student's code runs.
+        files: what lies beside the notebook, by name.
+    """
+    checksets = hidden_checksets(lesson, seed)
+    graded = Graded(notebook, lesson, seed)
+    tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
+    with Session(sandbox, files) as session:
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            if exercise := _tested(cell, checksets):
+                session.hold(exercise)
+            elif is_copy(cell):
+                cell.outputs = [nbformat.v4.new_output("stream", text=NOT_RUN)]
+            else:
+                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell)))
+        # Hidden inputs appear only now, when no cell of the student's is left that could print them.
+        for exercise, cell in tests.items():
+            begin = time.monotonic()
+            verdict = judge_answer(checksets[exercise], session.ask, graded.results)
+            graded.results[exercise], graded.seconds[exercise] = verdict, time.monotonic() - begin
+            cell.outputs = _outputs(verdict)
+    notebook.metadata["grader"] = {"seed": seed, "exercises": graded.exercises(), "seconds": graded.seconds}
+    return graded
+
+
+@lru_cache(maxsize=8)
+def hidden_checksets(lesson: str, seed: int) -> dict[str, CheckSet]:
+    """All questions of a lesson for one seed: the same for every submission of a grading run."""
+    return {name: exercise.checkset(seed) for name, exercise in load_lesson(lesson).exercises.items()}
+
+
+class Session:
+    """One submission's code in its fork; a fork that died is replaced by one that took the same steps.
+
+    A step runs a cell or holds an answer, as it is defined at that point, for the calls at the end.
+    """
+
+    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes]) -> None:
+        self.sandbox, self.files = sandbox, files
+        self.deadline = time.monotonic() + sandbox.limits.submission_seconds
+        self.student: Student | None = None
+        self.steps: list[tuple[str, str]] = []
+        self.troubles: dict[str, dict[str, Any]] = {}  # exercise -> what became of the cell that answers it
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._close()
+
+    def run(self, source: str, exercise: str | None = None) -> list[NotebookNode]:
+        """The outputs of a cell, which answers `exercise` if that is given."""
+        try:
+            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source)]
+        except Died as death:
+            trouble, outputs = _outcome(death, "its cell"), [_error(death)]
+        else:
+            error = next((output for output in outputs if output.output_type == "error"), None)
+            trouble = error and _undefined(exercise, error)
+        if exercise and trouble:
+            self.troubles[exercise] = trouble
+        return outputs
+
+    def hold(self, exercise: str) -> None:
+        """Keeps the answer as it is now: a later cell may give its name to something else."""
+        try:
+            self._step("hold", exercise)
+        except Died as death:
+            self.troubles.setdefault(exercise, _outcome(death, exercise))
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The outcome of one call of an answer."""
+        trouble = self.troubles.get(request["name"])
+        if trouble and trouble["status"] in ("timeout", "killed"):
+            return trouble
+        try:
+            outcome = self._open().call(request)
+        except Died as death:
+            self._close()
+            return _outcome(death, request["name"])
+        if not _well_formed(outcome):
+            return {"status": "killed", "message": f"{request['name']} sent back something that is no result"}
+        if trouble and outcome["status"] == "undefined":
+            return trouble
+        return outcome | {"message": _redacted(outcome["message"])} if "message" in outcome else outcome
+
+    def _step(self, what: str, argument: str) -> Any:
+        try:
+            result = getattr(self._open(), what)(argument)
+        except Died:
+            self._close()
+            raise
+        self.steps.append((what, argument))
+        return result
+
+    def _open(self) -> Student:
+        """The live fork, or a new one that takes all steps again, but those that kill it this time."""
+        while self.student is None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise Died("timeout", f"was stopped: the submission took longer than {self._allowed()} in all")
+            self.student = self.sandbox.student(self.files, seconds=left)
+            self.student.__enter__()
+            for step in list(self.steps):
+                try:
+                    getattr(self.student, step[0])(step[1])
+                except Died:
+                    self.steps.remove(step)
+                    self._close()
+                    break
+        return self.student
+
+    def _allowed(self) -> str:
+        return f"{self.sandbox.limits.submission_seconds:g} s"
+
+    def _close(self) -> None:
+        if self.student is not None:
+            student, self.student = self.student, None
+            student.__exit__(None, None, None)
+
+
+def judge_answer(
+    checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], earlier: dict[str, Verdict]
+) -> Verdict:
+    """The verdict on one exercise, given those on the lesson's earlier ones.
+
+    Where earlier answers failed, the course's stand-ins take their places in a second try, and the
+    better verdict counts: a mistake costs once. For answers that never came back they do so at once.
+    """
+    failed = [name for name, verdict in earlier.items() if verdict.status != "passed" and name in STAND_INS]
+    stopped = [name for name in failed if earlier[name].status in ("timeout", "error")]
+    verdict = evaluate(checkset, ask, stopped)
+    if verdict.status in ("passed", "missing") or failed == stopped:
+        return verdict
+    again = evaluate(checkset, ask, failed)
+    return again if again.score > verdict.score else verdict
+
+
+def _tested(cell: NotebookNode, checksets: dict[str, CheckSet]) -> str | None:
+    marks = cell.metadata.get("nbgrader", {})
+    name = marks.get("grade_id", "").removeprefix("test_")
+    return name if marks.get("grade") and name in checksets else None
+
+
+def _answered(cell: NotebookNode) -> str | None:
+    marks = cell.metadata.get("nbgrader", {})
+    return marks.get("grade_id") if marks.get("solution") else None
+
+
+def _outcome(death: Died, what: str) -> dict[str, Any]:
+    return {"status": "timeout" if death.reason == "timeout" else "killed", "message": f"{what} {death.sentence}"}
+
+
+def _undefined(exercise: str | None, error: NotebookNode) -> dict[str, Any]:
+    text = f"{exercise} is not defined, because its cell raised {error.ename}: {error.evalue}"
+    return {"status": "undefined", "message": _redacted(text)}
+
+
+def _redacted(text: str) -> str:
+    """A student's message without what could carry hidden numbers out."""
+    return re.sub(r"-?\d+\.\d*(e[-+]?\d+)?|\d{5,}", "…", text)[:300]
+
+
+def _well_formed(outcome: Any) -> bool:
+    """A fork may send anything: only outcomes of the known shapes are looked at."""
+    if not isinstance(outcome, dict) or not isinstance(outcome.get("message", ""), str):
+        return False
+    status = outcome.get("status")
+    if status == "value":
+        return "value" in outcome
+    if status == "error":
+        return isinstance(outcome.get("type"), str) and "message" in outcome
+    return status == "missing" or (status in ("undefined", "refused") and "message" in outcome)
+
+
+def _error(death: Died) -> NotebookNode:
+    text = f"This cell {death.sentence}."
+    return nbformat.v4.new_output("error", ename="Stopped", evalue=text, traceback=[text])
+
+
+def _outputs(verdict: Verdict) -> list[NotebookNode]:
+    """What a test cell shows: the card, then the one number that nbgrader takes as its grade."""
+    card = Card(verdict, graded=True)
+    return [
+        nbformat.v4.new_output("display_data", data=card._repr_mimebundle_()),
+        nbformat.v4.new_output("execute_result", data={"text/plain": repr(float(verdict.score))}, execution_count=None),
+    ]
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK", help="submitted notebooks")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON, and nothing else")
+    add_limit_arguments(parser)
+
+
+def main(args) -> int:
+    """Grades notebooks on the spot; exit status 1 when one of them cannot be graded."""
+    import json
+
+    seed, entries = new_seed(), []
+    with open_sandbox(args) as sandbox:
+        for path in args.notebooks:
+            entries.append(_entry(path, seed, sandbox))
+            if not args.json:
+                _print(entries[-1])
+    if args.json:
+        print(json.dumps(entries, indent=2, ensure_ascii=False))
+    return int(any(entry["error"] for entry in entries))
+
+
+def _entry(path: Path, seed: int, sandbox: Sandbox) -> dict[str, Any]:
+    entry = {"file": str(path), "lesson": None, "score": 0.0, "max_score": 0.0, "error": None, "exercises": []}
+    try:
+        entry["lesson"] = lesson_of(path.name)
+        entry["max_score"] = float(load_lesson(entry["lesson"]).points)
+        graded = grade_file(path, seed, sandbox)
+    except GraderError as error:
+        return entry | {"error": f"{error}."}
+    return entry | {"score": graded.score, "max_score": graded.max_score, "exercises": graded.exercises()}
+
+
+def _print(entry: dict[str, Any]) -> None:
+    print(f"{entry['file']}: {entry['error'] or '{score:g} of {max_score:g}'.format(**entry)}")
+    for exercise in entry["exercises"]:
+        known = f" [{exercise['misconception']}]" if exercise["misconception"] else ""
+        print(f"  {exercise['score']:g}/{exercise['max_score']:g}  {exercise['name']}: {exercise['status']}{known}")
+        for line in filter(None, (exercise["message"], exercise["hint"])):
+            print(f"      {line}")

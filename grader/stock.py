@@ -1,0 +1,38 @@
+"""What the hidden line of a test cell calls under plain nbgrader: graded, but not protected.
+
+    import grader.stock; grader.stock.grade("01_self_attention", "softmax", globals())
+
+The student's code runs in the same process as the tests here. The course's own executor never runs
+this line: it grades from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+from IPython.display import display
+
+from grader.grading import hidden_checksets, judge_answer, new_seed
+from utils import probe
+from utils.card import Card
+from utils.judge import Verdict
+
+_seed = new_seed()
+_verdicts: dict[tuple[str, str], Verdict] = {}
+
+
+def grade(lesson: str, exercise: str, namespace: dict[str, Any]) -> float:
+    """Shows the card of an answer and returns its points, which nbgrader reads as the cell's grade."""
+    earlier = {name: verdict for (of, name), verdict in _verdicts.items() if of == lesson}
+
+    def ask(request: dict[str, Any]) -> dict[str, Any]:
+        silence = io.StringIO()  # nbgrader takes anything on stderr for a failure
+        with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+            return probe.run(namespace, request)
+
+    verdict = judge_answer(hidden_checksets(lesson, _seed)[exercise], ask, earlier)
+    _verdicts[lesson, exercise] = verdict
+    display(Card(verdict, graded=True))
+    return float(verdict.score)
