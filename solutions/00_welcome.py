@@ -97,16 +97,17 @@ table = np.array(
         [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],  # <pad>: fills up short sentences
     ]
 )
-print("the table has shape", table.shape, ": 7 words in the vocabulary, 6 numbers for each")
-plots.vectors(table, vocabulary, features, title="The table: one row for each word of the vocabulary")
+print(f"the table has shape {table.shape}: {len(table)} words, {table.shape[1]} numbers for each")
+plots.vectors(table, vocabulary, features, title="The table: one row a word")
 
 # %% [markdown]
-# *Picture: a grid with one row for each word of the vocabulary and one column for each feature; darker
-# cells hold larger numbers. The row of Jane is darkest at "person", the row of l'Afrique at "place".*
+# *Picture: a grid with one row for each word of the vocabulary and one column for each feature. Darker
+# cells are farther from zero; the only negative number, the motion of quitte, is hatched. The row of Jane
+# is darkest at "person", the row of l'Afrique at "place".*
 #
-# Now the sentence. Its first word has id 1, so its vector is row 1 of the table. Its second word has
-# id 5, so its vector is row 5, and so on. **To embed a sentence is to pick rows of the table.** That
-# is all.
+# Now the sentence. *Jane* has id 1, as you saw, so its vector is row 1 of the table. *visite* has id 5, so
+# its vector is row 5, and so on. (Rows are counted from 0, as always in Python.) **To embed a sentence is
+# to pick rows of the table.** That is all.
 #
 # In a formula, with $T$ for the table and $t_i$ for the id of the word at position $i$:
 #
@@ -176,13 +177,13 @@ check(embed)
 # **Reading the card.** The cell above shows a card.
 #
 # - **Green, with ✓ in front:** all checks pass. Go on.
-# - **Red, with ✗ in front:** not yet. That is normal, and you can try as often as you like. The card
-#   lists each aspect that was checked (such as the shape, the values, the further axes) with ✓ or ✗.
+# - **Red or amber, with ✗ in front:** not yet, or only in part. That is normal, and you can try as often
+#   as you like. The card lists each aspect that was checked (such as the shape, the values, the further axes) with ✓ or ✗.
 #   *Checked* says what your function was given. *Found* says what was wrong, with the first wrong
 #   number. Below stand two small tables, *expected* and *got*, with the wrong cells framed. If your
 #   mistake is a well-known one, the card names it and says what to look at.
 #
-# A red card also prints an error under the cell and stops *Run All*. Nothing is broken: change your
+# Such a card also prints an error under the cell and stops *Run All*. Nothing is broken: change your
 # code, run its cell again, then run the check again.
 
 # %% [markdown]
@@ -194,7 +195,7 @@ check(embed)
 # %%
 x = embed(token_ids, table)
 print("token_ids has shape", token_ids.shape, "and x has shape", x.shape, "= (n, d_model)")
-plots.vectors(x, words, features, title="Jane visite l'Afrique en septembre, as your embed gives it")
+plots.vectors(x, words, features, title="The sentence, as your embed gives it")
 
 # %% [markdown]
 # *Picture: the same kind of grid with five rows, in the order of the sentence: Jane, visite,
@@ -215,8 +216,8 @@ plots.vectors(
 )
 
 # %% [markdown]
-# *Picture: two grids side by side. They differ in the second row only, in the column "motion": light
-# for quitte, dark for visite.*
+# *Picture: two grids side by side. They differ in the second row only, in the column "motion": above zero
+# for visite, below zero and hatched for quitte.*
 #
 # The row of *l'Afrique* is the same in both pictures. But in one sentence Africa is where Jane goes,
 # and in the other it is what she leaves. A look-up cannot know that: it sees one word at a time. This

@@ -98,11 +98,17 @@ plots.looks(words, 2, title="How much should l'Afrique look at each word?")
 #
 # Suppose that somebody has already rated, with any numbers they like, how much each word can tell
 # *l'Afrique*. We call such ratings **scores**. A score may be negative, and scores need not add up to
-# anything. Here are five, made up for now. In section 5 you compute the real ones.
+# anything. Here are five, made up for now. In section 4 you meet the real ones.
 
 # %%
 scores = np.array([1.0, 3.0, 0.0, -1.0, 0.0])
-plots.bars(scores, words, ylabel="score", title="Made-up scores: what can each word tell l'Afrique?", digits=1)
+plots.bars(
+    scores,
+    words,
+    ylabel="score",
+    title="Made-up scores: what can each word tell l'Afrique?",
+    digits=1,
+)
 
 # %% [markdown]
 # *Picture: one bar a word. visite has the highest bar, Jane a lower one, en reaches below zero,
@@ -152,8 +158,8 @@ with np.errstate(over="ignore", invalid="ignore"):
 #
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Begin with the two steps above, for one row of scores. Then think about which number is safe to add to
-# every score of a row. After adding it, the largest score should be one whose exponential is small.
+# Begin with the two steps above, for one row of scores. Then ask: which number can you subtract from every
+# score of the row, so that even the largest one has a harmless exponential?
 #
 # </details>
 # <details><summary>Hint 2: one row at a time, without a loop</summary>
@@ -408,8 +414,8 @@ for word, key in zip(words, k):
 
 # %% [markdown]
 # These could be our scores. But there is a problem, and it shows when vectors are long. With hand-made
-# numbers we have only 4 columns. Real models use 64 or more for each query. A dot product is a sum over
-# the columns, so **the longer the vectors, the larger the dot products**. Let us measure it: draw many
+# numbers we have only 4 columns. The models of the paper use 64 (its section 3.2.2). A dot product is a
+# sum over the columns, so **the longer the vectors, the larger the dot products**. Let us measure it: draw many
 # random queries and keys whose numbers have variance 1, and look at how much their dot products vary.
 
 # %%
@@ -421,8 +427,9 @@ for d_k in sizes:
     dots = np.sum(queries * keys, axis=-1)
     variances.append(dots.var())
     scaled_variances.append((dots / np.sqrt(d_k)).var())
-    print(f"d_k = {d_k:4d}   variance of q·k: {variances[-1]:7.1f}   of q·k / sqrt(d_k): {scaled_variances[-1]:.2f}")
 
+for d_k, plain, scaled in zip(sizes, variances, scaled_variances):
+    print(f"d_k = {d_k:4d}   variance of q·k: {plain:7.1f}   divided: {scaled:.2f}")
 plots.lines(
     sizes,
     {"q · k": variances, "q · k / sqrt(d_k)": scaled_variances, "the line variance = d_k": sizes},
@@ -452,7 +459,7 @@ plots.lines(
 # %%
 plain, divided = [], []
 for d_k in sizes:
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(4)
     random_query, random_keys = rng.normal(size=d_k), rng.normal(size=(5, d_k))
     dots = random_keys @ random_query
     plain.append(softmax(dots))
@@ -498,14 +505,14 @@ plots.lines(
     xlabel="d_k",
     ylabel="mean rate of change",
     xscale="log2",
-    yscale="log",
     title="The gradient of softmax vanishes when scores are large",
 )
-print(f"at d_k = {sizes[-1]} the weights move {divided[-1] / plain[-1]:.0f} times as much with the root as without")
+ratio = divided[-1] / plain[-1]
+print(f"d_k = {sizes[-1]}: with the root the weights move {ratio:.0f} times as much")
 
 # %% [markdown]
-# *Picture: the mean rate of change against d_k, on logarithmic axes. Without the root the curve falls
-# steeply as d_k grows. With the root it stays level.*
+# *Picture: the mean rate of change against d_k. Without the root the curve falls towards zero as d_k
+# grows. With the root it stays level.*
 #
 # The formula behind it: $\dfrac{\partial w_i}{\partial s_j} = w_i\,(\delta_{ij} - w_j)$, where
 # $\delta_{ij}$ is 1 for $i = j$ and 0 otherwise. When one weight is nearly 1 and the others are nearly 0,
@@ -574,7 +581,7 @@ plots.flow(
 
 # %% solution="attend_one_word"
 def attend_one_word(query, keys, values):
-    """Let one word look at n words: the notes' A<3>.
+    """Let one word look at n words; for the third word of a sentence this gives A<3>.
 
     Args:
         query: `(d_k,)`, the question of the word that looks.
@@ -609,7 +616,9 @@ check(attend_one_word)
 # %%
 a_3, weights_3 = attend_one_word(q[2], k, v)
 plots.looks(words, 2, weights_3, title="Where l'Afrique looks")
-plots.weighted_sum(weights_3, v, a_3, words, hands_over, title="How A<3> comes about")
+plots.weighted_sum(
+    weights_3, v, a_3, words, hands_over, title="How $A^{\\langle 3\\rangle}$ comes about"
+)
 
 # %% [markdown]
 # *First picture: arrows from l'Afrique to every word, as thick as the weights, which stand below the
@@ -631,9 +640,9 @@ a_3_leaves, _ = attend_one_word(q_leaves[2], k_leaves, v_leaves)
 
 print("x<3> in both sentences the same:", np.array_equal(x[2], x_leaves[2]))
 plots.bars(
-    {"A<3>, Jane visite l'Afrique …": a_3, "A<3>, Jane quitte l'Afrique …": a_3_leaves},
+    {"Jane visite l'Afrique …": a_3, "Jane quitte l'Afrique …": a_3_leaves},
     hands_over,
-    title="The same word, read in two sentences",
+    title="$A^{\\langle 3\\rangle}$: the same word, read in two sentences",
 )
 
 # %% [markdown]
@@ -831,7 +840,20 @@ plots.vectors(
 
 # %% [markdown]
 # *Picture: the outputs for the two sentences side by side, five words as rows. The columns person and
-# setting agree. The column motion is dark on the left and light on the right for Jane, l'Afrique and
+# setting agree. The column motion is above zero on the left, and below zero and hatched on the right, most
+# of all for Jane, l'Afrique and septembre.*
+#
+# **Play.** The matrices are yours to change. Here a verb asks *when* more strongly than before. Change
+# other numbers, guess what the picture will do, and run the cell again.
+
+# %%
+my_w_q = w_q.copy()
+my_w_q[features.index("action"), asks.index("when")] = 6.0
+_, my_weights = self_attention(x, my_w_q, w_k, w_v)
+plots.attention(my_weights, words, title="With your own questions")
+
+# %% [markdown]
+# *Picture: the grid of weights as in section 6, but in the row of visite the darkest cell is now
 # septembre.*
 #
 # ### What self-attention cannot see

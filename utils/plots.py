@@ -4,8 +4,9 @@ Every function takes the arrays that a learner's own code gave, draws one figure
 returns nothing. Arrays may be NumPy arrays, nested lists or torch tensors; they are never changed.
 A wrong shape raises ``ValueError`` with one sentence: what was expected, what was received.
 
-All figures read the same in grey: colour maps grow steadily darker, bars differ by hatching,
-lines by dash and marker, and small pictures carry their numbers.
+All figures read the same in grey: cells are the darker the farther their number is from zero,
+negative cells and second bars are hatched, lines differ by dash and marker, and small pictures
+carry their numbers.
 
 =================  ==============================================================
 ``attention``      weights as a picture: rows look, columns are looked at
@@ -26,12 +27,23 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 __all__ = ["attention", "bars", "flow", "lines", "looks", "vectors", "weighted_sum"]
 
 _WEIGHTS = "Blues"
-_NUMBERS = "YlGnBu"
+_NUMBERS = ListedColormap(  # white at zero, dark at both ends
+    np.vstack(
+        [
+            plt.get_cmap("Oranges_r")(np.linspace(0, 1, 128)),
+            plt.get_cmap("GnBu")(np.linspace(0, 1, 128)),
+        ]
+    ),
+    name="numbers",
+)
+_STEADY = "cividis_r"  # for pictures too large to carry numbers: darker is larger
 _INK = "#1f2937"
 _SOFT = "#6b7280"
 _COLOURS = ("#1d4ed8", "#c2410c", "#111827", "#0f766e", "#9333ea", "#78716c")
@@ -55,9 +67,10 @@ _STYLE = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
-_MAX_WIDTH = 8.8  # inches at 100 dots an inch: fits a notebook cell on a laptop
+_MAX_WIDTH = 8.3  # inches at 100 dots an inch: fits a notebook cell on a laptop
 _MAX_NUMBERS = 160  # a picture with more cells than this shows colours only
 _MAX_TICKS = 24
+_BEND = 0.34  # how far an arc bows out, as a part of its length
 
 
 # ---------------------------------------------------------------------------------------------
@@ -165,8 +178,8 @@ def _ticks(axis: Any, labels: list[str] | None, count: int, rotation: float = 0)
             label.set(rotation=rotation, ha="right", rotation_mode="anchor")
 
 
-def _picture(ax: Any, array: np.ndarray, cmap: str, low: float, high: float, digits: int) -> Any:
-    """Draw a matrix with thin white gaps and, when it is small, its numbers."""
+def _picture(ax: Any, array: np.ndarray, cmap: Any, low: float, high: float, digits: int) -> Any:
+    """Draw a matrix; when it is small with thin white gaps, its numbers and hatched negatives."""
     rows, columns = array.shape
     shown = ax.imshow(array, cmap=cmap, vmin=low, vmax=high, aspect="auto")
     for spine in ax.spines.values():
@@ -180,23 +193,43 @@ def _picture(ax: Any, array: np.ndarray, cmap: str, low: float, high: float, dig
             for c in range(columns):
                 red, green, blue, _ = shown.cmap(shown.norm(array[r, c]))
                 light = 0.299 * red + 0.587 * green + 0.114 * blue
+                ink = _INK if light > 0.55 else "white"
+                text = _number(array[r, c], digits)
+                if text.startswith("−"):
+                    _hatch(ax, r, c, ink)
                 ax.text(
                     c,
                     r,
-                    _number(array[r, c], digits),
+                    text,
                     ha="center",
                     va="center",
                     fontsize=9.5,
-                    color=_INK if light > 0.55 else "white",
+                    color=ink,
                 )
     return shown
+
+
+def _hatch(ax: Any, row: int, column: int, ink: str) -> None:
+    """Mark a cell as negative: strokes along its upper and lower edge, clear of the number."""
+    for top in (row - 0.47, row + 0.27):
+        ax.add_patch(
+            Rectangle(
+                (column - 0.47, top),
+                0.94,
+                0.2,
+                facecolor="none",
+                edgecolor=ink,
+                linewidth=0,
+                hatch="////",
+            )
+        )
 
 
 def _crowded(labels: list[str] | None, inches: float) -> bool:
     """True when labels set level would touch at this width."""
     if not labels or len(labels) > _MAX_TICKS:
         return False
-    return max(map(len, labels)) * 0.088 + 0.08 > inches / len(labels)
+    return max(map(len, labels)) * 0.08 + 0.06 > inches / len(labels)
 
 
 def attention(
@@ -224,11 +257,10 @@ def attention(
     Raises:
         ValueError: for another shape, or a number of words that does not fit.
     """
-    is_stack = np.ndim(weights) == 3
-    panels = _array(
-        "attention", "weights", weights, ("n_panels", "n_q", "n_k") if is_stack else ("n_q", "n_k")
-    )
-    panels = panels if is_stack else panels[None]
+    try:
+        panels = _array("attention", "weights", weights, ("n_panels", "n_q", "n_k"))
+    except ValueError:
+        panels = _array("attention", "weights", weights, ("n_q", "n_k"))[None]
     n_panels, n_q, n_k = panels.shape
     if key_words is None and n_q == n_k:
         key_words = words
@@ -239,10 +271,10 @@ def attention(
     across = min(n_panels, 3)
     down = -(-n_panels // across)
     left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.5
-    width = min((_MAX_WIDTH - left) / across, max(2.2, 0.86 * n_k)) if n_k <= _MAX_TICKS else 4.0
-    width = min(width, (_MAX_WIDTH - left) / across)
-    crowded = _crowded(column_labels, width - 0.3)
-    height = max(1.6, 0.5 * n_q) if n_q <= _MAX_TICKS else width
+    room = (_MAX_WIDTH - left - 0.2) / across
+    width = min(room, max(2.2, 0.92 * n_k) if n_k <= _MAX_TICKS else 4.0)
+    crowded = _crowded(column_labels, width - 0.15)
+    height = max(0.9, 0.5 * n_q) if n_q <= _MAX_TICKS else width
     size = (left + across * width + 0.2, down * (height + (1.35 if crowded else 1.0)) + 0.2)
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
@@ -270,7 +302,10 @@ def vectors(
     title: str = "",
     digits: int = 1,
 ) -> None:
-    """Draw vectors as a picture: one row a word, one column a feature; darker is larger.
+    """Draw vectors as a picture: one row a word, one column a feature.
+
+    Small pictures carry their numbers: white is zero, darker is farther from zero, negative numbers
+    are orange and hatched. Large ones are light for low and dark for high numbers.
 
     Args:
         rows: `(n, d)`, or a dictionary of name -> `(n, d)` for several pictures side by side, which
@@ -298,7 +333,10 @@ def vectors(
         for name, array in named.items()
     }
     finite = np.concatenate([array[np.isfinite(array)] for array in named.values()] + [[0.0]])
+    is_small = all(array.size <= _MAX_NUMBERS for array in named.values())
     low, high = finite.min(), max(finite.max(), finite.min() + 1e-9)
+    if is_small:
+        low, high = _around_zero(finite)
 
     left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.3
     widths = [min(0.72 * array.shape[1], 7.6) for array in named.values()]
@@ -321,11 +359,18 @@ def vectors(
         if title:
             figure.suptitle(title, fontsize=12)
         for ax, (name, array) in zip(axes.flat, named.items(), strict=True):
-            _picture(ax, array, _NUMBERS, low, high, digits)
+            shown = _picture(ax, array, _NUMBERS if is_small else _STEADY, low, high, digits)
             _ticks(ax.xaxis, columns[name], array.shape[1], 40 if is_crowded else 0)
             _ticks(ax.yaxis, row_labels, n)
             ax.set_title(name)
+        if not is_small:
+            figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
         _show(figure)
+
+
+def _around_zero(numbers: np.ndarray) -> tuple[float, float]:
+    reach = max(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0), 1e-9)
+    return -reach, reach
 
 
 def bars(
@@ -353,7 +398,7 @@ def bars(
     thick = 0.8 / len(named)
     with plt.rc_context(_STYLE):
         width = min(_MAX_WIDTH, max(4.5, 1.2 + len(words) * max(0.9, 0.55 * len(named))))
-        figure, ax = plt.subplots(figsize=(width, 3.1))
+        figure, ax = plt.subplots(figsize=(width, 3.1 + (0.3 if len(named) > 1 else 0)))
         for turn, (name, array) in enumerate(named.items()):
             places = np.arange(len(words)) + (turn - (len(named) - 1) / 2) * thick
             drawn = ax.bar(
@@ -376,7 +421,7 @@ def bars(
         ax.set_ylabel(ylabel)
         ax.set_title(title)
         if len(named) > 1:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            figure.legend(loc="outside lower center", ncols=min(len(named), 3))
         _show(figure)
 
 
@@ -403,8 +448,17 @@ def looks(
     n = len(words)
     _position("looks", "position", position, n)
     shares = None if weights is None else _array("looks", "weights", weights, (n,))
-    with plt.rc_context(_STYLE):
-        figure, ax = plt.subplots(figsize=(min(_MAX_WIDTH, 1.65 * n), 2.7))
+    apart = min(_MAX_WIDTH / n, 1.65)
+    reach = max(position, n - 1 - position, 1.6)  # the longest arc, in words
+    top = 0.42 + _BEND / 2 * apart * reach + 0.25
+    height = 0.42 + top + (0.3 if title else 0)
+    with plt.rc_context({**_STYLE, "figure.constrained_layout.use": False}):
+        figure = plt.figure(figsize=(apart * n, height))
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.axis("off")
+        ax.set(xlim=(-0.5, n - 0.5), ylim=(-0.42, height - 0.42))  # upwards one unit is one inch
+        if title:
+            figure.suptitle(title, fontsize=12, y=1 - 0.08 / height, va="top")
         for place, word in enumerate(words):
             share = 0.35 if shares is None else float(np.clip(np.nan_to_num(shares[place]), 0, 1))
             colour = _SOFT if shares is None else plt.get_cmap(_WEIGHTS)(0.35 + 0.65 * share)
@@ -441,15 +495,13 @@ def looks(
             )
             below = "?" if shares is None else _number(shares[place], 2)
             ax.text(place, -0.22, below, ha="center", va="center", color=_INK)
-        ax.set(xlim=(-0.6, n - 0.4), ylim=(-0.42, 1.75), title=title)
-        ax.axis("off")
         _show(figure)
 
 
 def _arc(step: int) -> str:
     if step == 0:
         return "arc3,rad=-2.2"
-    return f"arc3,rad={-0.34 if step > 0 else 0.34}"
+    return f"arc3,rad={-_BEND if step > 0 else _BEND}"
 
 
 def weighted_sum(
@@ -482,8 +534,7 @@ def weighted_sum(
     output = _array("weighted_sum", "output", output, (d_v,))
     columns = _labels("weighted_sum", "features", features, d_v)
     parts = weights[:, None] * values
-    low = min(0.0, values.min(), output.min())
-    high = max(values.max(), output.max(), low + 1e-9)
+    low, high = _around_zero(np.concatenate([values.ravel(), output]))
 
     wide = max(0.8 * d_v, 1.6)
     scale = min(1.0, (_MAX_WIDTH - 2.6) / (2 * wide + 0.9))
@@ -499,7 +550,7 @@ def weighted_sum(
             left=0.13,
             right=0.98,
             bottom=0.13,
-            top=0.78 if title else 0.86,
+            top=0.8 if title else 0.88,
         )
         if title:
             figure.suptitle(title, fontsize=12, y=0.97)
@@ -546,6 +597,11 @@ def lines(
     Raises:
         ValueError: for a curve that is not as long as x.
     """
+    for scale in (xscale, yscale):
+        if scale not in ("linear", "log", "log2"):
+            raise ValueError(
+                f"plots.lines: expected a scale linear, log or log2, received {scale}."
+            )
     x = _array("lines", "x", x, ("n",))
     named = _series("lines", series, (len(x),))
     with plt.rc_context(_STYLE):
@@ -572,13 +628,13 @@ def lines(
 
 
 def _scale(ax: Any, which: str, scale: str, values: np.ndarray) -> None:
-    if scale not in ("linear", "log", "log2"):
-        raise ValueError(f"plots.lines: expected a scale linear, log or log2, received {scale}.")
     if scale == "linear":
         return
     getattr(ax, f"set_{which}scale")("log", base=2 if scale == "log2" else 10)
+    axis = getattr(ax, f"{which}axis")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
     if scale == "log2":
-        axis = getattr(ax, f"{which}axis")
         places = sorted(set(values.tolist()))
         if len(places) <= 12:
             axis.set_ticks(places, [f"{place:g}" for place in places])

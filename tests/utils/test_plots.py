@@ -1,0 +1,177 @@
+"""The figures: every one is drawn, prints nothing, leaves its inputs alone, and says what it cannot draw."""
+
+import inspect
+import re
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from utils import plots
+
+WORDS = ["Jane", "visite", "l'Afrique", "en", "septembre"]
+WEIGHTS = np.full((5, 5), 0.2)
+VALUES = np.arange(15.0).reshape(5, 3) - 7
+
+GOOD = {
+    "attention": lambda: plots.attention(WEIGHTS, WORDS),
+    "attention, two queries": lambda: plots.attention(WEIGHTS[:2], WORDS[:2], WORDS),
+    "attention, four heads": lambda: plots.attention(
+        np.full((4, 5, 5), 0.2), WORDS, titles=["a", "b", "c", "d"], title="heads"
+    ),
+    "attention, long": lambda: plots.attention(np.full((60, 60), 1 / 60)),
+    "attention, one word": lambda: plots.attention([[1.0]], ["Jane"]),
+    "attention, not a number": lambda: plots.attention(np.full((2, 2), np.nan)),
+    "vectors": lambda: plots.vectors(VALUES, WORDS, ["a", "b", "c"], title="values"),
+    "vectors, several": lambda: plots.vectors(
+        {"q": VALUES, "k": WEIGHTS}, WORDS, {"q": ["a", "b", "c"], "k": WORDS}
+    ),
+    "vectors, large": lambda: plots.vectors(np.random.default_rng(0).normal(size=(50, 128))),
+    "vectors, infinite": lambda: plots.vectors(np.array([[np.inf, -np.inf, np.nan]])),
+    "bars": lambda: plots.bars(VALUES[:, 0], WORDS, ylabel="score"),
+    "bars, several": lambda: plots.bars({"a": VALUES[:, 0], "b": VALUES[:, 1]}, WORDS),
+    "looks": lambda: plots.looks(WORDS, 2),
+    "looks, weights": lambda: plots.looks(WORDS, 0, WEIGHTS[0], title="Jane looks"),
+    "weighted_sum": lambda: plots.weighted_sum(
+        WEIGHTS[0], VALUES, WEIGHTS[0] @ VALUES, WORDS, ["a", "b", "c"], title="sum"
+    ),
+    "lines": lambda: plots.lines(
+        [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 1]}, xlabel="x", ylabel="y", xscale="log2", yscale="log"
+    ),
+    "flow": lambda: plots.flow(
+        {"x": (0, 0, "$x$"), "y": (1, 1, "é")}, [("x", "y", "f"), ("x", "y")], title="flow"
+    ),
+}
+
+BAD = [
+    (
+        lambda: plots.attention(np.ones((5, 3)), WORDS, WORDS),
+        "plots.attention: expected 3 words for the columns (n_k), received 5.",
+    ),
+    (
+        lambda: plots.attention(np.ones(5), WORDS),
+        "plots.attention: expected weights of shape (n_q, n_k), received shape (5,).",
+    ),
+    (
+        lambda: plots.attention(None, WORDS),
+        "plots.attention: expected weights to be an array of real numbers, "
+        "received None (did the function return its result?).",
+    ),
+    (
+        lambda: plots.attention((np.ones((5, 3)), np.ones((5, 5))), WORDS),
+        "plots.attention: expected weights to be an array of real numbers, "
+        "received a tuple of 2 things that do not form one array.",
+    ),
+    (
+        lambda: plots.vectors(np.ones((2, 5, 3)), WORDS),
+        "plots.vectors: expected values of shape (n, d), received shape (2, 5, 3).",
+    ),
+    (
+        lambda: plots.vectors({"q": VALUES, "k": VALUES[:4]}, WORDS),
+        "plots.vectors: expected 'k' of shape (5, d), received shape (4, 3).",
+    ),
+    (
+        lambda: plots.vectors(VALUES, WORDS, ["a", "b"]),
+        "plots.vectors: expected 3 features, received 2.",
+    ),
+    (
+        lambda: plots.bars(WEIGHTS, WORDS),
+        "plots.bars: expected values of shape (5,), received shape (5, 5).",
+    ),
+    (
+        lambda: plots.bars({"a": np.array(["x"] * 5)}, WORDS),
+        "plots.bars: expected series 'a' to be an array of real numbers, received an array of dtype <U1.",
+    ),
+    (
+        lambda: plots.looks(WORDS, 5),
+        "plots.looks: expected position between 0 and 4, received 5.",
+    ),
+    (
+        lambda: plots.looks(WORDS, 0, np.ones(4)),
+        "plots.looks: expected weights of shape (5,), received shape (4,).",
+    ),
+    (
+        lambda: plots.weighted_sum(WEIGHTS[0], VALUES, VALUES[:, 0], WORDS),
+        "plots.weighted_sum: expected output of shape (3,), received shape (5,).",
+    ),
+    (
+        lambda: plots.lines([1, 2], {"a": [1, 2, 3]}, xlabel="x", ylabel="y"),
+        "plots.lines: expected series 'a' of shape (2,), received shape (3,).",
+    ),
+    (
+        lambda: plots.lines([1], {}, xlabel="x", ylabel="y"),
+        "plots.lines: expected at least one series, received none.",
+    ),
+    (
+        lambda: plots.lines([1], {"a": [1]}, xlabel="x", ylabel="y", xscale="root"),
+        "plots.lines: expected a scale linear, log or log2, received root.",
+    ),
+    (
+        lambda: plots.flow({"x": (0, 0, "x")}, [("x", "z")]),
+        "plots.flow: expected arrows between x, received 'z'.",
+    ),
+]
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The figures open at the moment of plt.show, as widths in inches."""
+    widths = []
+    monkeypatch.setattr(
+        plt, "show", lambda: widths.extend(plt.figure(n).get_figwidth() for n in plt.get_fignums())
+    )
+    plt.close("all")
+    return widths
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", GOOD)
+def test_draws_one_figure_that_fits_and_prints_nothing(name, shown, capsys):
+    assert GOOD[name]() is None
+    assert len(shown) == 1
+    assert shown[0] <= 8.4
+    assert plt.get_fignums() == []
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_a_screen_nothing_is_shown_and_nothing_is_said(capsys):
+    plots.bars([1.0, 2.0], ["Jane", "visite"])
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("draw", "sentence"), BAD)
+def test_says_what_was_expected_and_what_was_received(draw, sentence, shown):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        draw()
+    assert plt.get_fignums() == []
+
+
+def test_takes_torch_tensors(shown):
+    torch = pytest.importorskip("torch")
+    plots.attention(torch.full((5, 5), 0.2, requires_grad=True), WORDS)
+    plots.attention(torch.full((5, 5), 0.2, dtype=torch.bfloat16), WORDS)
+    plots.attention(torch.full((2, 5, 5), 0.2, requires_grad=True), WORDS)
+    assert len(shown) == 3
+
+
+def test_leaves_inputs_and_settings_alone(shown):
+    weights, before = WEIGHTS.copy(), plt.rcParams.copy()
+    plots.attention(weights, WORDS)
+    assert np.array_equal(weights, WEIGHTS)
+    assert plt.rcParams == before
+
+
+def test_every_public_function_is_listed_and_described():
+    public = {
+        name
+        for name, thing in vars(plots).items()
+        if inspect.isfunction(thing) and thing.__module__ == plots.__name__ and name[0] != "_"
+    }
+    assert public == set(plots.__all__) == {name.split(",")[0] for name in GOOD}
+    for name in public:
+        assert "ValueError" in getattr(plots, name).__doc__
+        assert f"``{name}``" in plots.__doc__
