@@ -869,7 +869,8 @@ shuffled_output, shuffled_weights = self_attention(x[order], w_q, w_k, w_v)
 
 print("sentence:", " ".join(words))
 print("shuffled:", " ".join(shuffled_words))
-print("outputs are the same rows, shuffled:", np.allclose(shuffled_output, output[order]))
+print("same weights, shuffled:", np.allclose(shuffled_weights, weights[order][:, order]))
+print("same outputs, shuffled:", np.allclose(shuffled_output, output[order]))
 plots.vectors({"in order": output}, words, hands_over)
 plots.vectors({"shuffled": shuffled_output}, shuffled_words, hands_over)
 

@@ -70,6 +70,7 @@ _STYLE = {
 _MAX_WIDTH = 8.3  # inches at 100 dots an inch: fits a notebook cell on a laptop
 _MAX_NUMBERS = 160  # a picture with more cells than this shows colours only
 _MAX_TICKS = 24
+_STEPS = [digit * 10**power for power in range(9) for digit in (1, 2, 5)]  # between ticks
 _BEND = 0.34  # how far an arc bows out, as a part of its length
 
 
@@ -169,7 +170,7 @@ def _ticks(axis: Any, labels: list[str] | None, count: int, rotation: float = 0)
     if labels is not None and count <= _MAX_TICKS:
         axis.set_ticks(range(count), labels)
     else:
-        step = max(1, -(-count // 10))
+        step = next(size for size in _STEPS if count <= 12 * size)
         places = range(0, count, step)
         axis.set_ticks(places, [labels[p] if labels else str(p) for p in places])
     axis.set_tick_params(length=0)
@@ -246,7 +247,8 @@ def attention(
 
     Args:
         weights: `(n_q, n_k)`, or `(n_panels, n_q, n_k)` for several pictures side by side (heads,
-            sentences). Weights lie between 0 (white) and 1 (dark).
+            sentences). Small pictures carry their numbers, from 0 (white) to 1 (dark); in large
+            ones the largest weight is darkest, and a scale says how large it is.
         words: n_q row labels.
         key_words: n_k column labels; `words` again where left out and n_q equals n_k.
         title: one line above the figure.
@@ -268,7 +270,9 @@ def attention(
     column_labels = _labels("attention", "words for the columns (n_k)", key_words, n_k)
     panel_titles = _labels("attention", "titles", titles, n_panels) or [""] * n_panels
 
-    across = min(n_panels, 3)
+    across = 2 if n_panels == 4 else min(n_panels, 3)
+    is_small = n_q * n_k <= _MAX_NUMBERS
+    high = 1.0 if is_small else max(np.nanmax(panels, initial=0.0), 1e-9)
     down = -(-n_panels // across)
     left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.5
     room = (_MAX_WIDTH - left - 0.2) / across
@@ -284,13 +288,15 @@ def attention(
             if place >= n_panels:
                 ax.set_visible(False)
                 continue
-            _picture(ax, panels[place], _WEIGHTS, 0.0, 1.0, 2)
+            shown = _picture(ax, panels[place], _WEIGHTS, 0.0, high, 2)
             _ticks(ax.xaxis, column_labels, n_k, 35 if crowded else 0)
             _ticks(ax.yaxis, row_labels, n_q)
             ax.set_title(panel_titles[place])
             ax.set_xlabel(xlabel)
             if place % across == 0:
                 ax.set_ylabel(ylabel)
+        if not is_small:
+            figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
         _show(figure)
 
 
