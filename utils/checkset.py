@@ -64,8 +64,9 @@ class CheckSet:
 
 
 def write(checksets: list[CheckSet]) -> str:
-    """The text of a data file; the same check sets give the same bytes."""
-    return json.dumps([_jsonable(asdict(checkset)) for checkset in checksets], indent=1, ensure_ascii=False) + "\n"
+    """The text of a data file, a line an exercise; the same check sets give the same bytes."""
+    lines = [json.dumps(_jsonable(asdict(checkset)), ensure_ascii=False) for checkset in checksets]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 def read(path: Path) -> dict[str, CheckSet]:
@@ -90,22 +91,19 @@ def read(path: Path) -> dict[str, CheckSet]:
         raise ValueError(f"{path.name} is damaged ({error}): copy it anew from the course's notebooks folder") from None
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: Any, rounded: bool = False) -> Any:
+    """Inputs in full; results to eight digits, as more would differ in the last place between machines."""
     if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {key: _jsonable(item, rounded or key in ("expected", "outcomes")) for key, item in value.items()}
     if isinstance(value, list):
-        return [_jsonable(item) for item in value]
+        return [_jsonable(item, rounded) for item in value]
     if isinstance(value, (np.ndarray, Tensor)):
         kind, array = ("array", value) if isinstance(value, np.ndarray) else ("tensor", value.array)
-        return {f"__{kind}__": array.dtype.name, "shape": list(array.shape), "data": _digits(array)}
+        numbers = array.ravel().tolist()
+        if rounded and array.dtype.kind == "f":
+            numbers = [float(f"{number:.8g}") + 0.0 for number in numbers]  # + 0.0: no -0.0
+        return {f"__{kind}__": array.dtype.name, "shape": list(array.shape), "data": numbers}
     return value
-
-
-def _digits(array: np.ndarray) -> list:
-    """Eight significant digits: more would differ in the last place from one machine to the next."""
-    if array.dtype.kind != "f":
-        return array.ravel().tolist()
-    return [float(f"{number:.8g}") + 0.0 for number in array.ravel().tolist()]
 
 
 def _restored(value: Any) -> Any:

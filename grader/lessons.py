@@ -1,0 +1,61 @@
+"""The lesson files in solutions/: their cells, exercises and reference solutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+from nbformat.notebooknode import NotebookNode
+
+from grader.errors import GraderError
+
+COURSE_ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+PRELUDE = "import math\n\nimport numpy as np\n"
+
+
+@dataclass(frozen=True)
+class LessonSource:
+    """One lesson file.
+
+    Attributes:
+        name: the lesson's name.
+        cells: its cells, as jupytext reads them; metadata `solution` or `tests` names an exercise.
+    """
+
+    name: str
+    cells: list[NotebookNode]
+
+    @property
+    def solutions(self) -> dict[str, str]:
+        """The source of each exercise's solution cell, without markers, in order."""
+        marked = (cell for cell in self.cells if "solution" in cell.metadata)
+        return {cell.metadata["solution"]: without_markers(cell.source) for cell in marked}
+
+    def namespace(self) -> dict[str, Any]:
+        """What the solution cells define: the reference implementations."""
+        names: dict[str, Any] = {"__name__": f"solutions.{self.name}"}
+        exec(PRELUDE, names)
+        for source in self.solutions.values():
+            exec(compile(source, f"{self.name}.py", "exec"), names)
+        return names
+
+
+def read_lesson(name: str, root: Path = COURSE_ROOT) -> LessonSource:
+    """The lesson file solutions/<name>.py below `root`.
+
+    Raises:
+        GraderError: there is no such file.
+    """
+    path = root / "solutions" / f"{name}.py"
+    if not path.exists():
+        raise GraderError(f"there is no lesson file solutions/{name}.py in {root}")
+    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+    return LessonSource(name, notebook.cells)
+
+
+def without_markers(source: str) -> str:
+    """A solution cell's source as a learner would have written it."""
+    return "\n".join(line for line in source.splitlines() if line.strip() not in (BEGIN, END))
