@@ -118,11 +118,12 @@ plots.vectors(table, vocabulary, features, title="The table: one row a word")
 #
 # Two letters appear everywhere in this course: `n` is the number of positions (words) in a sentence,
 # and `d_model` is how many numbers describe one word. Three dots `...` stand for any further axes in
-# front, for example one for several sentences at a time. There may be none.
+# front, for example one for several sentences at a time. They are called *batch axes*. There may be none.
 #
 # **How to answer.** The next cell holds a function without its inside: a signature, a description, and
-# the lines `# YOUR CODE HERE` and `raise NotImplementedError()`. **Replace these two lines by your own
-# code** and run the cell with Shift + Enter. Then run the cell below it, which checks your answer.
+# the lines `# YOUR CODE HERE` and `raise NotImplementedError`. **Replace these two lines by your own
+# code** and run the cell with Shift + Enter. Then run the cell below it, which checks your answer. (You
+# may also run both before you answer: then the card says "not answered yet".)
 #
 # Stuck? Open a hint. They become more direct as you go down. Using them costs nothing.
 #
@@ -178,7 +179,7 @@ check(embed)
 #
 # - **Green, with ✓ in front:** all checks pass. Go on.
 # - **Red or amber, with ✗ in front:** not yet, or only in part. That is normal, and you can try as often
-#   as you like. The card lists each aspect that was checked (such as the shape, the values, the further axes) with ✓ or ✗.
+#   as you like. The card lists each aspect that was checked (such as values, batch axes) with ✓ or ✗.
 #   *Checked* says what your function was given. *Found* says what was wrong, with the first wrong
 #   number. Below stand two small tables, *expected* and *got*, with the wrong cells framed. If your
 #   mistake is a well-known one, the card names it and says what to look at.
@@ -235,7 +236,7 @@ plots.vectors(
 # | `d_k`, `d_v` | numbers in a query or key; numbers in a value (lesson 01) |
 # | `n_heads`, `d_head` | attention heads, numbers in each (lesson 02) |
 # | `d_ff` | inner width of the feed-forward network (lesson 05) |
-# | `...` | any number of further axes in front (sentences, heads), also none |
+# | `...` | batch axes: any number of further axes in front (sentences, heads), also none |
 #
 # **Counting.** Formulas count words from 1, Python counts from 0. The third word is $x^{\langle
 # 3\rangle}$ in a formula and `x[2]` in code.
@@ -266,7 +267,7 @@ print(f"x<{third}> is x[{third - 1}], the vector of {words[third - 1]}: {x[third
 # never overwrites your answers. Keep the small `.checks.json` file in the folder of the notebook: the
 # check reads it.
 #
-# **Offline.** Everything works without internet. The checks run on your own machine, and nothing is
+# **Offline.** Once the course is set up, you need no internet. The checks run on your own machine, and nothing is
 # sent anywhere.
 #
 # **Validate.** When a lesson is done, press **Validate** above the notebook (where your JupyterLab has
