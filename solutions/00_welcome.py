@@ -267,8 +267,8 @@ print(f"x<{third}> is x[{third - 1}], the vector of {words[third - 1]}: {x[third
 # never overwrites your answers. Keep the small `.checks.json` file in the folder of the notebook: the
 # check reads it.
 #
-# **Offline.** Once the course is set up, you need no internet. The checks run on your own machine, and nothing is
-# sent anywhere.
+# **Offline.** Once the course is set up, you need no internet. The checks run on your own machine, and
+# nothing is sent anywhere.
 #
 # **Validate.** When a lesson is done, press **Validate** above the notebook (where your JupyterLab has
 # that button). It runs the whole notebook afresh from top to bottom, as grading does, and tells you
