@@ -1,0 +1,332 @@
+"""The untrusted side: a warm interpreter that forks once for each submission.
+
+Runs as the first process of a sandbox, where this file and `utils` are all there is of the project.
+It knows nothing worth stealing: a submission's cells and the inputs of its calls go from the trusted
+side straight to the fork, over a socket that only the fork keeps.
+
+    python inside.py CONTROL_FD        commands on CONTROL_FD: F (fork; a socket comes along), C (clean up)
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+import gc
+import getpass
+import io
+import os
+import resource
+import shutil
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from utils import probe
+from utils.values import MAX_BYTES, pack, unpack
+
+SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
+WRITABLE = ["/tmp", "/dev/shm"] if SANDBOXED else [tempfile.mkdtemp(prefix="grader-")]
+WORK = Path(WRITABLE[0]) / "work"
+NO_INPUT = "input() is not available while a notebook is graded: give the value in the code"
+CUT = "\n… output cut here: more than {limit} bytes\n"
+PR_SET_DUMPABLE = 4
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main() -> None:
+    """Warms up, says so, then obeys until the trusted side goes away."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    shell = warm_shell()
+    gc.collect()
+    gc.freeze()
+    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork may read or write this process
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    control.sendall(b"R")
+    fork = 0
+    while True:
+        command, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if command == b"F":
+            fork = os.fork()
+            if fork == 0:
+                control.close()
+                serve_and_exit(socket.socket(fileno=descriptors[0]), shell)
+            os.close(descriptors[0])
+            control.sendall(b"D")
+        elif command == b"C":
+            control.sendall(b"D" + struct.pack(">i", clean_up(fork)))
+        else:  # the trusted side is gone
+            clean_up(fork)
+            os._exit(0)
+
+
+def warm_shell() -> Any:
+    """IPython's shell with numpy, matplotlib and torch imported, and a figure drawn."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    InteractiveShell.enable_gui = lambda self, gui=None: None  # %matplotlib asks for it
+    shell = InteractiveShell.instance(config=config)
+    shell.ask_exit = lambda: None  # what exit() calls: a cell cannot end the interpreter that way
+    shell.system = shell.system_piped  # so that the output of !commands is seen
+    import matplotlib.pyplot as plt
+    import numpy  # noqa: F401
+
+    try:
+        import torch
+    except ImportError:  # lessons 00 to 04 do without
+        pass
+    else:
+        torch.set_num_threads(1)
+    shell.run_line_magic("matplotlib", "inline")
+    figure, axes = plt.subplots()
+    axes.plot([0, 1])
+    figure.savefig(io.BytesIO())
+    plt.close(figure)
+    shell.reset(new_session=True)
+    return shell
+
+
+def clean_up(fork: int) -> int:
+    """Kills every other process and empties the writable folders; returns how the fork had ended, or -1."""
+    ended = how_it_ended(fork)
+    try:
+        os.kill(-1, signal.SIGKILL) if SANDBOXED else os.killpg(fork, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            break
+    for folder in WRITABLE:
+        for entry in os.scandir(folder):
+            try:
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+            except OSError:
+                pass  # the interpreter's own folder, bound read-only under /tmp
+    return ended
+
+
+def how_it_ended(fork: int) -> int:
+    """The fork's wait status; -1 if it still runs. One that sees its wire closed ends at once."""
+    for _ in range(50):
+        try:
+            pid, status = os.waitpid(fork, os.WNOHANG)
+        except ChildProcessError:
+            return -1
+        if pid:
+            return status
+        time.sleep(0.002)
+    return -1
+
+
+# ------------------------------------------------------------------------------------- in the fork
+
+
+def serve_and_exit(wire: socket.socket, shell: Any) -> None:
+    """Never returns, whatever a student's code raises: the code below it is the warm parent's."""
+    try:
+        serve(wire, shell)
+    except BaseException:  # noqa: BLE001
+        pass
+    finally:
+        os._exit(1)
+
+
+def serve(wire: socket.socket, shell: Any) -> None:
+    """Serves one submission: its limits first, then cells and calls until the wire closes."""
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    os.setpgid(0, 0)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings = receive(wire)
+    limit(settings)
+    WORK.mkdir()
+    os.environ["HOME"] = str(WORK)
+    os.chdir(WORK)
+    for name, data in settings["files"].items():
+        WORK.joinpath(name).write_bytes(data.tobytes())
+    runner = Runner(shell, settings["output_bytes"])
+    send(wire, None)
+    while True:
+        request = receive(wire)
+        send(wire, getattr(runner, request["do"])(request["what"]))
+
+
+def limit(settings: dict[str, Any]) -> None:
+    """The limits that the kernel keeps; time and the sum of memory are watched from outside."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = {
+        resource.RLIMIT_AS: size + settings["memory_bytes"],  # torch alone maps several GiB
+        resource.RLIMIT_FSIZE: settings["file_bytes"],
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 1024,
+    }
+    if settings["limit_processes"]:
+        most[resource.RLIMIT_NPROC] = settings["processes"] + 1  # the warm parent counts too
+    for kind, number in most.items():
+        resource.setrlimit(kind, (number, number))
+
+
+class Runner:
+    """Runs cells in IPython and calls answers, in one namespace."""
+
+    def __init__(self, shell: Any, output_bytes: int) -> None:
+        self.shell, self.outputs = shell, Outputs(output_bytes)
+        self.held: dict[str, Any] = {}
+        shell.display_pub.publish = self.outputs.display
+        shell.displayhook.write_format_data = lambda data, metadata=None: self.outputs.result(data, metadata or {})
+        shell.displayhook.write_output_prompt = shell.displayhook.finish_displayhook = lambda: None
+        shell.display_pub.clear_output = lambda wait=False: None
+        shell._showtraceback = self.outputs.error
+        builtins.input = getpass.getpass = refuse_input
+        sys.stdout, sys.stderr = Stream("stdout", self.outputs), Stream("stderr", self.outputs)
+        sys.stdin = open(os.devnull)
+
+    def run_cell(self, source: str) -> list[dict]:
+        """Runs one cell; returns its outputs as a notebook would hold them."""
+        self.outputs.begin()
+        result = self.shell.run_cell(source, store_history=True)
+        if result.error_before_exec is not None and not self.outputs.has_error():
+            self.shell.showtraceback(
+                (type(result.error_before_exec), result.error_before_exec, result.error_before_exec.__traceback__)
+            )
+        return self.outputs.taken()
+
+    def hold(self, name: str) -> None:
+        """Keeps what a name stands for now; calls use it whatever later cells do to the name."""
+        if name in self.shell.user_ns:
+            self.held[name] = self.shell.user_ns[name]
+
+    def call(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One call of a held answer; what it prints or shows is nobody's."""
+        self.shell.user_ns.update(self.held)
+        try:
+            return probe.run(self.shell.user_ns, request)
+        except BaseException as error:  # SystemExit, KeyboardInterrupt and the like
+            return {"status": "error", "type": type(error).__name__, "message": text_of(error)[:200]}
+        finally:
+            self.outputs.taken()
+
+
+class Outputs:
+    """The outputs of one cell at a time, cut at a limit over all cells."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = self.left = limit
+        self.items: list[dict] = []
+
+    def begin(self) -> None:
+        self.items = []
+
+    def taken(self) -> list[dict]:
+        items, self.items = self.items, []
+        return items
+
+    def has_error(self) -> bool:
+        return any(item["output_type"] == "error" for item in self.items)
+
+    def stream(self, name: str, text: str) -> None:
+        text = self._room(text)
+        if not text:
+            return
+        if self.items and self.items[-1].get("name") == name:
+            self.items[-1]["text"] += text
+        else:
+            self.items.append({"output_type": "stream", "name": name, "text": text})
+
+    def display(self, data: dict, metadata: dict | None = None, **_: Any) -> None:
+        self._add({"output_type": "display_data", "data": bundle(data), "metadata": {}})
+
+    def result(self, data: dict, metadata: dict) -> None:
+        self._add({"output_type": "execute_result", "data": bundle(data), "metadata": {}})
+
+    def error(self, kind: type, error: BaseException, trace: list[str]) -> None:
+        self._add(
+            {"output_type": "error", "ename": kind.__name__, "evalue": text_of(error), "traceback": [str(t) for t in trace]}
+        )
+
+    def _add(self, item: dict) -> None:
+        size = sum(len(part) for part in [*item.get("data", {}).values(), *item.get("traceback", [])])
+        if size <= self.left:
+            self.left -= size
+            self.items.append(item)
+        else:
+            self.stream("stdout", " " * (self.left + 1))
+
+    def _room(self, text: str) -> str:
+        if self.left <= 0:
+            return ""
+        kept, self.left = text[: self.left], self.left - len(text)
+        return kept if self.left > 0 else kept.rstrip(" ") + CUT.format(limit=self.limit)
+
+
+class Stream(io.TextIOBase):
+    """What sys.stdout and sys.stderr are in a fork."""
+
+    encoding = "utf-8"
+
+    def __init__(self, name: str, outputs: Outputs) -> None:
+        self.name, self.outputs = name, outputs
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self.outputs.stream(self.name, str(text))
+        return len(text)
+
+
+def bundle(data: Any) -> dict[str, str]:
+    """The parts of a mime bundle that are text; pictures as base64."""
+    from base64 import b64encode
+
+    parts = {key: b64encode(part).decode() if isinstance(part, bytes) else part for key, part in dict(data).items()}
+    return {str(key): str(part) for key, part in parts.items() if isinstance(part, str)}
+
+
+def text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def refuse_input(prompt: object = "") -> str:
+    raise RuntimeError(NO_INPUT)
+
+
+def send(wire: socket.socket, value: Any) -> None:
+    data = pack(value)
+    wire.sendall(struct.pack(">I", len(data)) + data)
+
+
+def receive(wire: socket.socket) -> Any:
+    (size,) = struct.unpack(">I", read_exactly(wire, 4))
+    return unpack(read_exactly(wire, min(size, MAX_BYTES)))
+
+
+def read_exactly(wire: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = wire.recv(size - len(data))
+        if not part:
+            os._exit(0)  # the trusted side is done with this submission
+        data += part
+    return bytes(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,384 @@
+"""The trusted side of the sandbox: starts it, watches it, takes nothing from it but plain values."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grader.sandbox import bubblewrap
+from grader.sandbox.bubblewrap import SandboxMissing
+from grader.sandbox.limits import Limits
+from utils.values import MAX_BYTES, BadValue, pack, unpack
+
+POLL = 0.05
+START_SECONDS, CLEAN_SECONDS = 120.0, 20.0
+MIME_TYPES = (
+    "text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"
+)  # fmt: skip
+_CONTROL_CHARACTERS = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+class Died(Exception):
+    """The fork is gone.
+
+    Attributes:
+        reason: timeout, memory, processes, killed or protocol.
+        sentence: what happened, to be read after "the cell" or a function's name.
+    """
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason, self.sentence = reason, sentence
+
+
+class Sandbox:
+    """A warm interpreter in a bubblewrap sandbox; one worker has one.
+
+    Args:
+        limits: what each submission may use.
+
+    Raises:
+        SandboxMissing: on entering, where bubblewrap is missing or not allowed to make a sandbox.
+    """
+
+    limit_processes = True
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self.limits = limits
+        self.process: subprocess.Popen | None = None
+        self.control: socket.socket | None = None
+
+    @staticmethod
+    def require() -> None:
+        """Raises `SandboxMissing` where student code cannot be run protected."""
+        bubblewrap.require()
+
+    def __enter__(self) -> Sandbox:
+        self._start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop()
+
+    def student(self, files: Mapping[str, bytes] = {}, seconds: float | None = None) -> Student:
+        """A fresh fork for one submission (a context manager).
+
+        Args:
+            files: written into its working folder, by name.
+            seconds: wall-clock time that the submission has left; by default the limit's.
+        """
+        return Student(self, files, self.limits.submission_seconds if seconds is None else seconds)
+
+    def fork(self) -> socket.socket:
+        """Our end of a new fork's wire; starts the interpreter anew if it is gone."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._command(b"F", theirs)
+            except OSError:
+                self._stop()
+                self._start()
+                self._command(b"F", theirs)
+        return ours
+
+    def clean(self) -> int | None:
+        """Kills all that a submission started; returns how its fork had ended by then, None if it had not."""
+        try:
+            (status,) = struct.unpack(">i", self._command(b"C", answer=5)[1:])
+        except (OSError, struct.error):
+            self._stop()
+            self._start()
+            return None
+        return None if status < 0 else status
+
+    def usage(self) -> tuple[int, int]:
+        """(processes, resident bytes) of the sandbox besides the warm interpreter."""
+        pids = list(_descendants(self.process.pid))
+        warm = self._warm(pids)
+        others = [pid for pid in pids if pid not in warm]
+        resident = sum(_resident(pid) for pid in others)
+        if resident > self.limits.memory_bytes:  # shared pages counted many times: look closer
+            resident = sum(_proportional(pid) for pid in others)
+        return len(others), resident
+
+    def _command_lines(self, control: int) -> Iterator[list[str]]:
+        return bubblewrap.command_lines(control)
+
+    def _warm(self, pids: list[int]) -> set[int]:
+        return {pid for pid in pids if pid in self.warm_pids}
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        complaint = ""
+        for command in self._command_lines(theirs.fileno()):
+            errors = tempfile.TemporaryFile()
+            self.process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=errors, env=self._environment(), start_new_session=True,
+            )  # fmt: skip
+            if self._came_up(ours):
+                theirs.close()
+                self.control = ours
+                self.warm_pids = {self.process.pid, *_descendants(self.process.pid)}
+                return
+            self.process.kill()
+            self.process.wait()
+            errors.seek(0)
+            complaint = errors.read().decode(errors="replace").strip() or "it did not answer"
+        theirs.close()
+        ours.close()
+        raise SandboxMissing(f"the sandbox does not start: {complaint.splitlines()[-1]}")
+
+    def _came_up(self, control: socket.socket) -> bool:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if select.select([control], [], [], POLL)[0]:
+                return control.recv(1) == b"R"
+        return False
+
+    def _command(self, command: bytes, descriptor: socket.socket | None = None, answer: int = 1) -> bytes:
+        if self.control is None:
+            raise OSError("the interpreter is not running")
+        self.control.settimeout(CLEAN_SECONDS)
+        socket.send_fds(self.control, [command], [descriptor.fileno()] if descriptor else [])
+        reply = self.control.recv(answer)
+        if not reply.startswith(b"D"):
+            raise OSError("the interpreter is gone")
+        return reply
+
+    def _stop(self) -> None:
+        if self.control is not None:
+            self.control.close()
+            self.control = None
+        if self.process is not None:
+            _kill(self.process)
+            self.process = None
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+
+
+class Unprotected(Sandbox):
+    """The same interpreter without a sandbox: for submissions that are trusted, and said so explicitly."""
+
+    limit_processes = False
+
+    @staticmethod
+    def require() -> None:
+        """Nothing is needed."""
+
+    def _command_lines(self, control: int) -> Iterator[list[str]]:
+        yield [sys.executable, str(bubblewrap.INSIDE), str(control)]
+
+    def _environment(self) -> dict[str, str]:
+        return dict(os.environ) | bubblewrap.ENVIRONMENT | {"PYTHONPATH": str(bubblewrap.PROJECT)}
+
+
+class Student:
+    """One submission's fork: runs cells and calls answers until it is closed or dies."""
+
+    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes], seconds: float) -> None:
+        self.sandbox, self.files = sandbox, files
+        self.deadline = time.monotonic() + seconds
+        self.wire: socket.socket | None = None
+
+    def __enter__(self) -> Student:
+        self.wire = self.sandbox.fork()
+        limits = self.sandbox.limits
+        settings = {
+            "memory_bytes": limits.memory_bytes,
+            "file_bytes": limits.file_bytes,
+            "output_bytes": limits.output_bytes,
+            "processes": limits.processes,
+            "limit_processes": self.sandbox.limit_processes,
+            "files": {name: np.frombuffer(data, np.uint8) for name, data in self.files.items()},
+        }
+        self._ask(settings)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.wire is not None:
+            self._close()
+
+    def run_cell(self, source: str) -> list[dict[str, Any]]:
+        """The outputs of a cell, as a notebook holds them.
+
+        Raises:
+            Died: it ended the fork, or had to be ended.
+        """
+        outputs = self._ask({"do": "run_cell", "what": source})
+        if not isinstance(outputs, list):
+            raise self._end("protocol")
+        return cut([output for item in outputs if (output := rebuilt(item))], self.sandbox.limits.output_bytes)
+
+    def hold(self, name: str) -> None:
+        """Keeps what a name stands for now, for calls to come."""
+        self._ask({"do": "hold", "what": name})
+
+    def call(self, request: dict[str, Any]) -> Any:
+        """What `utils.probe.run` made of a request in there: a plain value, of whatever shape.
+
+        Raises:
+            Died: it ended the fork, or had to be ended.
+        """
+        return self._ask({"do": "call", "what": request})
+
+    def _ask(self, message: Any) -> Any:
+        if self.wire is None:
+            raise Died("killed", "was not run: the interpreter had ended")
+        data = pack(message)
+        until = min(time.monotonic() + self.sandbox.limits.seconds, self.deadline)
+        try:
+            self._send(struct.pack(">I", len(data)) + data, until)
+            (size,) = struct.unpack(">I", self._receive(4, until))
+            if size > MAX_BYTES:
+                raise self._end("protocol")
+            return unpack(self._receive(size, until))
+        except BadValue:
+            raise self._end("protocol") from None
+        except OSError:
+            raise self._end("killed") from None
+
+    def _send(self, data: bytes, until: float) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(until, write=True)
+            view = view[self.wire.send(view, socket.MSG_DONTWAIT) :]
+
+    def _receive(self, size: int, until: float) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            self._wait(until)
+            part = self.wire.recv(min(size - len(data), 1 << 20), socket.MSG_DONTWAIT)
+            if not part:
+                raise self._end("killed")
+            data += part
+        return bytes(data)
+
+    def _wait(self, until: float, write: bool = False) -> None:
+        """Waits until the wire is ready, and watches time, memory and processes meanwhile."""
+        while True:
+            ready = select.select([] if write else [self.wire], [self.wire] if write else [], [], POLL)
+            if ready[0] or ready[1]:
+                return
+            if time.monotonic() > until:
+                raise self._end("timeout")
+            processes, resident = self.sandbox.usage()
+            if resident > self.sandbox.limits.memory_bytes:
+                raise self._end("memory")
+            if processes > self.sandbox.limits.processes + 1:
+                raise self._end("processes")
+
+    def _end(self, reason: str) -> Died:
+        """Ends the fork for a reason; the exception that says so."""
+        overdue = time.monotonic() > self.deadline
+        status = self._close()
+        limits = self.sandbox.limits
+        sentences = {
+            "timeout": f"took longer than {limits.seconds:g} s and was stopped",
+            "memory": f"used more than {limits.memory_bytes / (1 << 30):.2g} GiB of memory and was stopped",
+            "processes": f"started more than {limits.processes} processes and was stopped",
+            "protocol": "sent back something that is no result and was stopped",
+            "killed": _ended(status),
+        }
+        if overdue:
+            sentences["timeout"] = "was stopped: the submission's time was used up"
+        return Died(reason, sentences[reason])
+
+    def _close(self) -> int | None:
+        self.wire.close()
+        self.wire = None
+        return self.sandbox.clean()
+
+
+def rebuilt(item: Any) -> dict[str, Any] | None:
+    """An output made anew from what a fork sent: known fields of known types only; None if it is no output."""
+    if not isinstance(item, dict):
+        return None
+    kind = item.get("output_type")
+    if kind == "stream" and item.get("name") in ("stdout", "stderr"):
+        return {"output_type": kind, "name": item["name"], "text": clean(item.get("text"))}
+    if kind in ("display_data", "execute_result"):
+        data = item.get("data") if isinstance(item.get("data"), dict) else {}
+        output = {"output_type": kind, "metadata": {}, "data": {m: clean(data[m]) for m in MIME_TYPES if m in data}}
+        return output | ({"execution_count": None} if kind == "execute_result" else {})
+    if kind == "error":
+        lines = item.get("traceback") if isinstance(item.get("traceback"), list) else []
+        texts = {field: clean(item.get(field)) for field in ("ename", "evalue")}
+        return {"output_type": kind, **texts, "traceback": [clean(line) for line in lines]}
+    return None
+
+
+def clean(text: Any) -> str:
+    """A text without control characters, but for line ends, tabs and colours."""
+    return _CONTROL_CHARACTERS.sub("", text) if isinstance(text, str) else ""
+
+
+def cut(outputs: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Outputs up to a size; the fork cuts them itself, unless it was tampered with."""
+    kept, size = [], 0
+    for output in outputs:
+        size += len(repr(output))
+        if size > 2 * limit + 4096:
+            note = f"… output cut here: more than {limit} bytes\n"
+            return [*kept, {"output_type": "stream", "name": "stdout", "text": note}]
+        kept.append(output)
+    return kept
+
+
+def _ended(status: int | None) -> str:
+    if status is None:
+        return "closed its connection to the grader and was stopped"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"was killed by signal {number} ({signal.strsignal(number)})"
+    return f"ended the interpreter (exit status {os.WEXITSTATUS(status)})"
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:  # it has just ended
+        return
+    for child in children:
+        yield child
+        yield from _descendants(child)
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+def _proportional(pid: int) -> int:
+    """Resident bytes with shared pages shared out; where that may not be read, all of them."""
+    try:
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return int(found[1]) << 10 if found else _resident(pid)
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """Ends the interpreter with all it started: in a sandbox its first process takes the others along."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
