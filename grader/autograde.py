@@ -7,6 +7,7 @@ penalties and manual grades are its business.
 from __future__ import annotations
 
 import argparse
+import glob
 import logging
 import os
 import sys
@@ -77,12 +78,12 @@ class ClassAutograde(Autograde):
 
     def pending(self, lesson: str) -> list[tuple[str, str]]:
         """(student, file) of each submission that is not graded yet, or newer than its grade."""
-        root = Path(self.coursedir.root)
+        submitted = self.coursedir.format_path(self.coursedir.submitted_directory, "*", lesson)
         found = []
-        for folder in sorted(root.glob(self.coursedir.format_path(self.coursedir.submitted_directory, "*", lesson))):
-            student, path = folder.parent.name, folder / f"{lesson}.ipynb"
-            if os.path.lexists(path) and self.init_destination(lesson, student):
-                found.append((student, str(path)))
+        for path in sorted(glob.glob(f"{submitted}/{lesson}.ipynb")):
+            student = Path(path).parent.parent.name
+            if self.init_destination(lesson, student):
+                found.append((student, path))
         return found
 
     def record(self, student: str, path: str, notebook: NotebookNode) -> None:
