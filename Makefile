@@ -1,0 +1,69 @@
+# Every command that a person needs. `make` alone lists them.
+#
+# All that is installed goes to .venv. A stamp in it bears the checksum of the two files that say what
+# to install: while they stay as they are, nothing is downloaded again, and everything works offline.
+
+PYTHON ?= python3
+LAB_OPTIONS ?=
+
+PYTHON_HERE := $(CURDIR)/.venv/bin/python
+WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
+READY := .venv/ready-$(WANTED)
+TEST_READY := .venv/ready-for-tests-$(WANTED)
+
+# nbgrader calls `alembic` and Jupyter its parts by their bare names
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help lab test demo release bundle lint clean bubblewrap browser
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course/
+	@$(PYTHON_HERE) -m utils.workspace
+	cd my-course && exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
+	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
+
+test: bubblewrap browser $(TEST_READY) ## run every test
+	$(PYTHON_HERE) -m pytest
+
+demo: bubblewrap $(READY) ## grade a small made-up class, from submissions to feedback
+	$(PYTHON_HERE) -m grader demo
+
+release: $(READY) ## build notebooks/ from solutions/
+	$(PYTHON_HERE) -m grader release
+
+bundle: $(READY) ## make the students' zip in build/
+	$(PYTHON_HERE) -m grader bundle
+
+lint: $(TEST_READY) ## look for slips in the code
+	$(PYTHON_HERE) -m ruff check
+
+clean: ## remove what can be made again (not .venv, not your my-course/)
+	rm -rf build *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# --- set-up ---
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "Python 3.10 or newer is needed; choose one by: make PYTHON=python3.12 lab"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    .ci/system-packages $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+	$(PYTHON) -m venv .venv
+
+$(READY): | .venv/bin/pip
+	@echo "Installing what the course needs (once, some minutes) ..."
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(TEST_READY): | $(READY)
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+bubblewrap:
+	@command -v bwrap >/dev/null || .ci/system-packages bubblewrap
+
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || .ci/system-packages 'chromium|chromium-browser'
+	@fc-list 2>/dev/null | grep -qi dejavu || .ci/system-packages fonts-dejavu-core fontconfig
