@@ -1,4 +1,4 @@
-"""The command line: `python -m grader …`, or `grader …` where it is installed."""
+"""The command line: `python -m grader COMMAND`, or `grader COMMAND`."""
 
 from __future__ import annotations
 
@@ -8,34 +8,31 @@ import sys
 
 from grader.errors import GraderError
 
-# A command's module has `add_arguments(parser)` and `main(args) -> exit status`; it is imported only
-# when its command is called, as some of them load nbgrader and start sandboxes.
+# command -> (module with add_arguments and main, what it does); modules are imported when they are used
 COMMANDS = {
-    "release": ("grader.release", "build notebooks/ from solutions/"),
-    "grade": ("grader.grading", "grade notebooks on the spot, without a gradebook"),
+    "release": ("grader.release", "build the notebooks from the lesson files"),
+    "grade": ("grader.grading", "grade notebooks on the spot"),
     "autograde": ("grader.autograde", "grade a class into the gradebook"),
-    "bundle": ("grader.bundle", "make the students' zip"),
-    "demo": ("grader.demo", "grade a small made-up class, from submissions to feedback"),
+    "bundle": ("grader.bundle", "make the zip for students"),
+    "demo": ("grader.demo", "make a small class, grade it, print the table"),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns its exit status. A person's mistake is told in a sentence, on stderr."""
-    argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="grader", description="The course's release builder and autograder.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (_, summary) in COMMANDS.items():
-        commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    module = None
-    if argv and argv[0] in COMMANDS:
-        module = importlib.import_module(COMMANDS[argv[0]][0])
-        module.add_arguments(commands.choices[argv[0]])
-    args = parser.parse_args(argv)
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; a person's mistake is told in one sentence, with exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="grader", description="The course's autograder and release builder.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        if name in arguments[:1]:
+            importlib.import_module(module).add_arguments(command)
+    args = parser.parse_args(arguments)
     try:
-        return module.main(args)
+        return importlib.import_module(COMMANDS[args.command][0]).main(args)
     except GraderError as error:
-        print(f"grader {args.command}: {str(error).rstrip('.')}.", file=sys.stderr)
-        return 1
+        print(f"grader {args.command}: {error}.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"grader {args.command}: stopped; what was done is kept.", file=sys.stderr)
         return 130
