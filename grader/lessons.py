@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ class LessonSource:
     Attributes:
         name: the lesson's name.
         cells: its cells, as jupytext reads them; metadata `solution` or `tests` names an exercise.
+        root: the folder that has solutions/.
     """
 
     name: str
     cells: list[NotebookNode]
+    root: Path
 
     @property
     def solutions(self) -> dict[str, str]:
@@ -34,10 +37,24 @@ class LessonSource:
         marked = (cell for cell in self.cells if "solution" in cell.metadata)
         return {cell.metadata["solution"]: without_markers(cell.source) for cell in marked}
 
+    @property
+    def carried(self) -> list[str]:
+        """The exercises of earlier lessons that this one asks `carry` for."""
+        calls = (
+            node
+            for cell in self.cells
+            if cell.cell_type == "code" and "carry(" in cell.source
+            for node in ast.walk(ast.parse(cell.source))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry"
+        )
+        return [argument.value for call in calls for argument in call.args]
+
     def namespace(self) -> dict[str, Any]:
-        """What the solution cells define: the reference implementations."""
+        """What the solution cells define: the reference implementations, on those of earlier lessons."""
         names: dict[str, Any] = {"__name__": f"solutions.{self.name}"}
         exec(PRELUDE, names)
+        for name in self.carried:
+            names[name] = _earlier(name, self).namespace()[name]
         for source in self.solutions.values():
             exec(compile(source, f"{self.name}.py", "exec"), names)
         return names
@@ -53,7 +70,16 @@ def read_lesson(name: str, root: Path = COURSE_ROOT) -> LessonSource:
     if not path.exists():
         raise GraderError(f"there is no lesson file solutions/{name}.py in {root}")
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
-    return LessonSource(name, notebook.cells)
+    return LessonSource(name, notebook.cells, root)
+
+
+def _earlier(exercise: str, lesson: LessonSource) -> LessonSource:
+    """The last lesson before `lesson` that has the exercise."""
+    names = sorted(path.stem for path in lesson.root.glob("solutions/*.py") if path.stem < lesson.name)
+    for source in (read_lesson(name, lesson.root) for name in reversed(names)):
+        if exercise in source.solutions:
+            return source
+    raise GraderError(f"{lesson.name} carries {exercise}, which no earlier lesson has as an exercise")
 
 
 def without_markers(source: str) -> str:
