@@ -20,8 +20,8 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course/
-	@$(PYTHON_HERE) -m utils.workspace
-	cd my-course && exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
+	@$(PYTHON_HERE) -m utils.workspace notebooks my-course
+	cd my-course && JUPYTER_CONFIG_PATH="$(CURDIR)/utils/lab" exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 test: bubblewrap browser $(TEST_READY) ## run every test
@@ -65,5 +65,5 @@ bubblewrap:
 	@command -v bwrap >/dev/null || .ci/system-packages bubblewrap
 
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || .ci/system-packages 'chromium|chromium-browser'
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || .ci/system-packages 'chromium|chromium-browser'
 	@fc-list 2>/dev/null | grep -qi dejavu || .ci/system-packages fonts-dejavu-core fontconfig
