@@ -98,6 +98,7 @@ def grade_notebook(
     checksets = hidden_checksets(lesson, seed)
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
+    answered = {_answered(cell) for cell in notebook.cells}
     with Session(sandbox, files) as session:
         for cell in notebook.cells:
             if cell.cell_type != "code":
@@ -111,7 +112,8 @@ def grade_notebook(
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
         for exercise, cell in tests.items():
             begin = time.monotonic()
-            verdict = judge_answer(checksets[exercise], session.ask, graded.results)
+            ask = session.ask if exercise in answered else _nothing
+            verdict = judge_answer(checksets[exercise], ask, graded.results)
             graded.results[exercise], graded.seconds[exercise] = verdict, time.monotonic() - begin
             cell.outputs = _outputs(verdict)
     notebook.metadata["grader"] = {"seed": seed, "exercises": graded.exercises(), "seconds": graded.seconds}
@@ -229,6 +231,11 @@ def judge_answer(
         return verdict
     again = evaluate(checkset, ask, failed)
     return again if again.score > verdict.score else verdict
+
+
+def _nothing(request: dict[str, Any]) -> dict[str, Any]:
+    """The outcome where no cell of the submission is marked as the answer."""
+    return {"status": "missing"}
 
 
 def _tested(cell: NotebookNode, checksets: dict[str, CheckSet]) -> str | None:
