@@ -217,15 +217,17 @@ class Session:
 
 
 def judge_answer(
-    checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], earlier: dict[str, Verdict]
+    checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], earlier: Mapping[str, Verdict | None]
 ) -> Verdict:
     """The verdict on one exercise, given those on the lesson's earlier ones.
 
     Where earlier answers failed, the course's stand-ins take their places in a second try, and the
-    better verdict counts: a mistake costs once. For answers that never came back they do so at once.
+    better verdict counts: a mistake costs once. For answers that never came back (None: not even to a
+    verdict) they do so at once.
     """
-    failed = [name for name, verdict in earlier.items() if verdict.status != "passed" and name in STAND_INS]
-    stopped = [name for name in failed if earlier[name].status in ("timeout", "error")]
+    status = {name: verdict.status if verdict else "error" for name, verdict in earlier.items()}
+    failed = [name for name in earlier if status[name] != "passed" and name in STAND_INS]
+    stopped = [name for name in failed if status[name] in ("timeout", "error")]
     verdict = evaluate(checkset, ask, stopped)
     if verdict.status in ("passed", "missing") or failed == stopped:
         return verdict

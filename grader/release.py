@@ -49,28 +49,29 @@ STUDENT_STEPS = (
 )  # fmt: skip
 
 
-def release(root: Path = COURSE_ROOT, execute: bool = False) -> list[str]:
+def release(root: Path = COURSE_ROOT, target: Path | None = None, execute: bool = False) -> list[str]:
     """Builds all lessons; returns their names.
 
     Args:
-        root: the course's folder.
-        execute: also execute the solution notebooks (minutes).
+        root: the course's folder, which has solutions/.
+        target: where notebooks/ and build/ are written, by default the course's folder.
+        execute: also execute the solution notebooks (a minute or two).
 
     Raises:
         GraderError: a lesson and its exercises do not fit together; the sentence names lesson, cell, reason.
     """
-    names = _lessons(root)
+    names, target = _lessons(root), target or root
     for name in names:
         source, lesson = read_lesson(name, root), load_lesson(name)
         staged = stage(source, lesson)
         data = write([exercise.visible_checkset() for exercise in lesson.exercises.values()])
         for folder, notebook in (("build/source", staged), ("notebooks", student_version(staged))):
-            _write(root / folder / name / f"{name}.ipynb", _text(notebook))
-            _write(root / folder / name / f"{name}{SUFFIX}", data)
+            _write(target / folder / name / f"{name}.ipynb", _text(notebook))
+            _write(target / folder / name / f"{name}{SUFFIX}", data)
         if execute:
-            execute_solutions(staged, data, root / "build" / "solutions" / name)
-    _remove_others(root / "notebooks", names)
-    _remove_others(root / "build" / "source", names)
+            execute_solutions(staged, data, target / "build" / "solutions" / name)
+    for folder in ("notebooks", "build/source"):
+        _remove_others(target / folder, names)
     return names
 
 
@@ -194,7 +195,7 @@ def _cell_id(cell: NotebookNode, seen: Counter) -> str:
 def _text(notebook: NotebookNode) -> str:
     """The bytes that nbgrader's exporter would write."""
     text, _ = NotebookExporter().from_notebook_node(notebook)
-    return text + "\n"
+    return text
 
 
 def _write(path: Path, text: str) -> None:
