@@ -15,10 +15,11 @@ from typing import Any
 
 from IPython.display import display
 
-from grader.grading import hidden_checksets, judge_answer, new_seed
+from grader.grading import hidden_checksets, new_seed
 from utils import probe
 from utils.card import Card
-from utils.judge import Verdict
+from utils.carry import STAND_INS
+from utils.judge import Verdict, judge_answer
 
 _seed = new_seed()
 _verdicts: dict[tuple[str, str], Verdict] = {}
@@ -35,7 +36,7 @@ def grade(lesson: str, exercise: str, namespace: dict[str, Any]) -> float:
         with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
             return probe.run(namespace, request)
 
-    verdict = judge_answer(checksets[exercise], ask, earlier)
+    verdict = judge_answer(checksets[exercise], ask, earlier, STAND_INS)
     _verdicts[lesson, exercise] = verdict
     display(Card(verdict, graded=True))
     return float(verdict.score)

@@ -67,7 +67,7 @@ def test_a_mistake_costs_once_and_the_card_says_so(sandbox):
     assert [name for name, verdict in result.results.items() if verdict.status != "passed"] == ["softmax"]
     assert result.results["attend_one_word"].stood_in == ["softmax"]
     cell = next(c for c in result.notebook.cells if c.id == "test_attend_one_word")
-    assert "checked with the course's own softmax" in cell.outputs[0].data["text/plain"]
+    assert "checked with the course's own softmax in the place of yours" in cell.outputs[0].data["text/plain"]
 
 
 def test_a_later_cell_cannot_take_the_answers_place(sandbox):
