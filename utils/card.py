@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import numpy as np
@@ -69,7 +70,7 @@ class Card:
             )
             parts.append(f'<div style="margin-top:.3em">{items}</div>')
         for label, sentence in self._notes():
-            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {escape(sentence)}</div>')
+            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {_with_code(sentence)}</div>')
         if mismatch := self._shown():
             parts.append(
                 '<div style="display:flex;flex-wrap:wrap;gap:1.5em;margin-top:.5em;overflow-x:auto">'
@@ -100,6 +101,11 @@ class Card:
         if self.graded or failure is None or failure.mismatch is None or failure.mismatch.got is None:
             return None
         return failure.mismatch
+
+
+def _with_code(sentence: str) -> str:
+    """A sentence as HTML, what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
 
 
 def _as_sentence(text: str) -> str:
