@@ -22,6 +22,7 @@ import numpy as np
 DTYPES = frozenset("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split())
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 50
+MAX_AXES = 32
 MAX_ITEMS = 250_000  # in lists and dicts; an empty list is one byte here and sixty in memory
 
 _ARRAY, _TENSOR, _UNSUPPORTED = 1, 2, 3
@@ -166,7 +167,7 @@ def _array_bytes(array: np.ndarray) -> bytes:
 
 
 def _rebuild(code: int, data: bytes) -> Any:
-    fields = msgpack.unpackb(data, raw=False)
+    fields = msgpack.unpackb(data, raw=False, list_hook=_flat, max_array_len=MAX_AXES, max_map_len=0)
     if code == _UNSUPPORTED:
         if not (type(fields) is list and [type(field) for field in fields] == [str, str]):
             raise BadValue("a malformed note about an unsupported object")
@@ -177,13 +178,20 @@ def _rebuild(code: int, data: bytes) -> Any:
     return Tensor(array) if code == _TENSOR else array
 
 
+def _flat(fields: list) -> list:
+    """Fields hold a list of numbers at most; deeper ones could fill memory from few bytes."""
+    if any(type(field) is list and not all(type(item) is int for item in field) for field in fields):
+        raise BadValue("malformed fields")
+    return fields
+
+
 def _array(fields: Any) -> np.ndarray:
     if not (type(fields) is list and [type(field) for field in fields] == [str, list, bytes]):
         raise BadValue("a malformed array")
     name, shape, raw = fields
     if name not in DTYPES:
         raise BadValue("an array of an unknown dtype")
-    if len(shape) > 32 or not all(type(n) is int and 0 <= n <= MAX_BYTES for n in shape):
+    if len(shape) > MAX_AXES or not all(type(n) is int and 0 <= n <= MAX_BYTES for n in shape):
         raise BadValue("an array with a malformed shape")
     dtype = np.dtype(name)
     if prod(shape) * dtype.itemsize != len(raw):

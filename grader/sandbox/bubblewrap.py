@@ -18,6 +18,7 @@ from grader.sandbox import seccomp
 INSIDE = Path(__file__).with_name("inside.py")
 UTILS = Path(utils.__file__).resolve().parent
 PROJECT = Path(__file__).resolve().parents[2]
+EXCHANGE = Path("/usr/local/share/nbgrader")  # where nbgrader keeps what all students handed in
 WRITABLE = ("/tmp", "/dev/shm")
 SPACE = 256 << 20  # of each
 ENVIRONMENT = {
@@ -129,4 +130,5 @@ def _binds() -> dict[Path, Path]:
 def _secrets() -> list[Path]:
     """The project's own folders, where one of the binds would show them."""
     own = PROJECT if (PROJECT / "solutions").exists() else PROJECT / "grader"
-    return [own] if any(bind in own.parents for bind in _binds().values()) else []
+    secrets = [path for path in (own, EXCHANGE) if path.exists()]
+    return [path for path in secrets if any(bind in path.parents for bind in _binds().values())]

@@ -175,8 +175,7 @@ def serve(wire: socket.socket, shell: Any) -> None:
     WORK.mkdir()
     os.environ["HOME"] = str(WORK)
     os.chdir(WORK)
-    for name, data in settings["files"].items():
-        WORK.joinpath(name).write_bytes(data.tobytes())
+    sys.path.insert(0, "")  # as in a notebook: modules beside it can be imported
     runner = Runner(shell, settings["output_bytes"])
     send(wire, None)
     while True:
@@ -224,6 +223,11 @@ class Runner:
             )
         return self.outputs.taken()
 
+    def write(self, part: dict[str, Any]) -> None:
+        """Adds to a file in the working folder."""
+        with open(WORK / part["name"], "ab") as file:
+            file.write(part["data"].tobytes())
+
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now; calls use it whatever later cells do to the name."""
         if name in self.shell.user_ns:
@@ -253,7 +257,7 @@ class Outputs:
 
     def taken(self) -> list[dict]:
         items, self.items = self.items, []
-        return items
+        return [item | {"text": "".join(item["text"])} if "text" in item else item for item in items]
 
     def has_error(self) -> bool:
         return any(item["output_type"] == "error" for item in self.items)
@@ -265,9 +269,9 @@ class Outputs:
         if self.left < 0:
             text = text[:room] + self._cut()
         if text and goes_on:
-            self.items[-1]["text"] += text
+            self.items[-1]["text"].append(text)  # joined at the end: cells may print a million times
         elif text:
-            self.items.append({"output_type": "stream", "name": name, "text": text})
+            self.items.append({"output_type": "stream", "name": name, "text": [text]})
 
     def display(self, data: dict, metadata: dict | None = None, **_: Any) -> None:
         self._add({"output_type": "display_data", "data": bundle(data), "metadata": {}})
@@ -291,7 +295,7 @@ class Outputs:
         if self.left >= 0:
             self.items.append(item)
         elif note := self._cut():
-            self.items.append({"output_type": "stream", "name": "stdout", "text": note})
+            self.items.append({"output_type": "stream", "name": "stdout", "text": [note]})
 
     def _cut(self) -> str:
         """The sentence that something was left out, once."""

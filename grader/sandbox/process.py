@@ -24,6 +24,7 @@ from grader.sandbox.limits import STANDARD, Limits
 from utils.values import MAX_BYTES, BadValue, pack, unpack
 
 POLL = 0.05
+PART = 16 << 20  # of a file, in one message
 START_SECONDS, CLEAN_SECONDS = 120.0, 20.0
 MIME_TYPES = (
     "text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"
@@ -204,9 +205,12 @@ class Student:
             "output_bytes": limits.output_bytes,
             "processes": limits.processes,
             "limit_processes": self.sandbox.limit_processes,
-            "files": {name: np.frombuffer(data, np.uint8) for name, data in self.files.items()},
         }
         self._ask(settings)
+        for name, data in self.files.items():
+            for start in range(0, len(data) or 1, PART):
+                part = np.frombuffer(data[start : start + PART], np.uint8)
+                self._ask({"do": "write", "what": {"name": name, "data": part}})
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -330,7 +334,10 @@ def rebuilt(item: Any) -> dict[str, Any] | None:
 
 def clean(text: Any) -> str:
     """A text without control characters, but for line ends, tabs and colours."""
-    return _CONTROL_CHARACTERS.sub("", text) if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))  # what a terminal would still show
+    return _CONTROL_CHARACTERS.sub("", "\n".join(lines))
 
 
 def cut(outputs: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:

@@ -102,6 +102,18 @@ def test_forged_arrays_are_refused(fields):
         unpack(msgpack.packb(msgpack.ExtType(1, msgpack.packb(fields))))
 
 
+def test_an_array_of_lists_without_end_takes_no_memory():
+    import tracemalloc
+
+    bomb = msgpack.packb(msgpack.ExtType(1, b"\x93" + b"\xdd\x00\x40\x00\x00" + b"\x90" * (1 << 22)))
+    tracemalloc.start()
+    with pytest.raises(BadValue):
+        unpack(bomb)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 32 << 20
+
+
 def test_too_many_bytes_are_refused():
     with pytest.raises(BadValue, match="at most"):
         unpack(b"\x00" * (MAX_BYTES + 1))
