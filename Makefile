@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 LAB_OPTIONS ?=
+TEST_OPTIONS ?=
 
 PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
@@ -25,7 +26,7 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 test: bubblewrap browser $(TEST_READY) ## run every test
-	$(PYTHON_HERE) -m pytest
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS)
 
 demo: bubblewrap $(READY) ## grade a small made-up class, from submissions to feedback
 	$(PYTHON_HERE) -m grader demo

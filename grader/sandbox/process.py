@@ -389,7 +389,14 @@ def _proportional(pid: int) -> int:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """Ends the interpreter with all it started: in a sandbox its first process takes the others along."""
+    """Ends the interpreter with all it started: in a sandbox its first process takes the others along.
+
+    It hears that its control socket closed, and gets a moment to remove what it made.
+    """
+    try:
+        process.wait(1)
+    except subprocess.TimeoutExpired:
+        pass
     for pid in [*_descendants(process.pid), process.pid]:
         try:
             os.kill(pid, signal.SIGKILL)
