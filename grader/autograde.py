@@ -23,7 +23,14 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.apps import NbGrader
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.converters import Autograde, GenerateAssignment
-from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, LimitOutput, OverwriteCells, SaveAutoGrades
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    LimitOutput,
+    OverwriteCells,
+    SaveAutoGrades,
+)
 from tqdm import tqdm
 
 from grader.errors import GraderError
@@ -34,6 +41,10 @@ from grader.sandbox import Limits, Sandbox, Unprotected
 from grader.sanitise import sanitise
 from grader.spec import load_lesson
 from grader.submission import read_submission, release_notebook, repair
+
+# What is left of nbgrader's own steps for a notebook that is repaired and graded already; hidden lines go,
+# since feedback shows the notebook as it is then.
+STEPS = (OverwriteCells, ClearHiddenTests, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata)
 
 _sandbox: Sandbox | None = None  # a worker process has one
 
@@ -95,7 +106,7 @@ class ClassAutograde(Autograde):
     def convert_single_notebook(self, notebook_filename: str) -> None:
         resources = self.init_single_notebook_resources(notebook_filename)
         self.exporter._preprocessors = []
-        for step in (OverwriteCells, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata):
+        for step in STEPS:
             self.exporter.register_preprocessor(step, enabled=True)
         text, resources = self.exporter.from_notebook_node(self.graded.pop(notebook_filename), resources=resources)
         self._sanitizing = False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import ClearHiddenTests, Execute
 from traitlets import Bool, Integer
 
 from grader.grading import Graded, Session, grade_notebook, new_seed
@@ -59,7 +59,9 @@ class TwoSidedExecute(Execute):
         if self.seed is None:
             self.seed = new_seed()
         sanitise(nb, release_notebook(lesson))
-        return grade_notebook(nb, lesson, self.seed, self.sandbox(), files)
+        graded = grade_notebook(nb, lesson, self.seed, self.sandbox(), files)
+        ClearHiddenTests().preprocess(nb, {})  # feedback shows the notebook as it leaves here
+        return graded
 
     def run_by_its_own_tests(self, nb: NotebookNode, files: dict[str, bytes]) -> None:
         """Runs every cell in the sandbox and leaves the outputs for nbgrader to judge."""

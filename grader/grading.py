@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from grader.submission import is_copy, lesson_of, read_submission, release_noteb
 from utils.card import Card
 from utils.carry import STAND_INS
 from utils.checkset import CheckSet
-from utils.judge import Verdict, evaluate
+from utils.judge import Verdict, judge_answer
 
 NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
 
@@ -98,6 +98,7 @@ def grade_notebook(
     checksets = hidden_checksets(lesson, seed)
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
+    answered = {_answered(cell) for cell in notebook.cells}
     with Session(sandbox, files) as session:
         for cell in notebook.cells:
             if cell.cell_type != "code":
@@ -111,7 +112,8 @@ def grade_notebook(
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
         for exercise, cell in tests.items():
             begin = time.monotonic()
-            verdict = judge_answer(checksets[exercise], session.ask, graded.results)
+            ask = session.ask if exercise in answered else _nothing
+            verdict = judge_answer(checksets[exercise], ask, graded.results, STAND_INS)
             graded.results[exercise], graded.seconds[exercise] = verdict, time.monotonic() - begin
             cell.outputs = _outputs(verdict)
     notebook.metadata["grader"] = {"seed": seed, "exercises": graded.exercises(), "seconds": graded.seconds}
@@ -214,21 +216,9 @@ class Session:
             student.__exit__(None, None, None)
 
 
-def judge_answer(
-    checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], earlier: dict[str, Verdict]
-) -> Verdict:
-    """The verdict on one exercise, given those on the lesson's earlier ones.
-
-    Where earlier answers failed, the course's stand-ins take their places in a second try, and the
-    better verdict counts: a mistake costs once. For answers that never came back they do so at once.
-    """
-    failed = [name for name, verdict in earlier.items() if verdict.status != "passed" and name in STAND_INS]
-    stopped = [name for name in failed if earlier[name].status in ("timeout", "error")]
-    verdict = evaluate(checkset, ask, stopped)
-    if verdict.status in ("passed", "missing") or failed == stopped:
-        return verdict
-    again = evaluate(checkset, ask, failed)
-    return again if again.score > verdict.score else verdict
+def _nothing(request: dict[str, Any]) -> dict[str, Any]:
+    """The outcome where no cell of the submission is marked as the answer."""
+    return {"status": "missing"}
 
 
 def _tested(cell: NotebookNode, checksets: dict[str, CheckSet]) -> str | None:

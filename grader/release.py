@@ -53,27 +53,29 @@ STUDENT_STEPS = (
 )  # fmt: skip
 
 
-def release(root: Path = COURSE_ROOT, execute: bool = False) -> list[str]:
+def release(root: Path = COURSE_ROOT, target: Path | None = None, execute: bool = False) -> list[str]:
     """Builds all lessons; returns their names.
 
     Args:
-        root: the course's folder.
-        execute: also execute the solution notebooks (minutes).
+        root: the course's folder, which has solutions/.
+        target: where notebooks/ and build/ are written, by default the course's folder.
+        execute: also execute the solution notebooks (a minute or two).
 
     Raises:
         GraderError: a lesson and its exercises do not fit together; the sentence names lesson, cell, reason.
     """
-    names = _lessons(root)
+    names, target = _lessons(root), target or root
     built = {name: _build(name, root) for name in names}  # all of them first: a refusal leaves no half release
+    source, notebooks = target / "build" / "source", target / "notebooks"
     for name, (staged, students, data) in built.items():
-        for folder, notebook in ((root / "build" / "source", staged), (root / "notebooks", students)):
+        for folder, notebook in ((source, staged), (notebooks, students)):
             _write(folder / name / f"{name}.ipynb", _text(notebook))
             _write(folder / name / f"{name}{SUFFIX}", data)
             _remove_others(folder / name, [f"{name}.ipynb", f"{name}{SUFFIX}"])
-    _remove_others(root / "notebooks", names)
-    _remove_others(root / "build" / "source", names)
+    _remove_others(source, names)
+    _remove_others(notebooks, names)
     for name, (staged, _, data) in built.items() if execute else ():
-        execute_solutions(staged, data, root / "build" / "solutions" / name)
+        execute_solutions(staged, data, target / "build" / "solutions" / name)
     return names
 
 

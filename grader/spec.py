@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -66,8 +67,9 @@ class Misconception:
 
     @property
     def title(self) -> str:
-        """The name as people read it."""
-        return self.name.replace("_", " ").capitalize()
+        """The name as people read it; the letters for sizes keep their underscores."""
+        words = self.name[0].upper() + self.name[1:].replace("_", " ")
+        return re.sub(r"\b([dn]) (model|k|v|q|head|heads|ff)\b", r"\1_\2", words, flags=re.IGNORECASE)
 
 
 @dataclass

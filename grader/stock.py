@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from typing import Any
 
 from IPython.display import display
 
-from grader.grading import hidden_checksets, judge_answer, new_seed
+from grader.grading import hidden_checksets, new_seed
 from utils import probe
 from utils.card import Card
-from utils.judge import Verdict
+from utils.carry import STAND_INS
+from utils.judge import Verdict, judge_answer
 
 _seed = new_seed()
 _verdicts: dict[tuple[str, str], Verdict] = {}
@@ -25,14 +27,16 @@ _verdicts: dict[tuple[str, str], Verdict] = {}
 
 def grade(lesson: str, exercise: str, namespace: dict[str, Any]) -> float:
     """Shows the card of an answer and returns its points, which nbgrader reads as the cell's grade."""
-    earlier = {name: verdict for (of, name), verdict in _verdicts.items() if of == lesson}
+    checksets = hidden_checksets(lesson, _seed)
+    before = itertools.takewhile(lambda name: name != exercise, checksets)
+    earlier = {name: _verdicts.get((lesson, name)) for name in before}
 
     def ask(request: dict[str, Any]) -> dict[str, Any]:
         silence = io.StringIO()  # nbgrader takes anything on stderr for a failure
         with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
             return probe.run(namespace, request)
 
-    verdict = judge_answer(hidden_checksets(lesson, _seed)[exercise], ask, earlier)
+    verdict = judge_answer(checksets[exercise], ask, earlier, STAND_INS)
     _verdicts[lesson, exercise] = verdict
     display(Card(verdict, graded=True))
     return float(verdict.score)

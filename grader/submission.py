@@ -182,13 +182,16 @@ def _read_regular_file(path: Path) -> str:
     except OSError as error:
         reason = "is a link" if path.is_symlink() else f"cannot be opened ({error.strerror})"
         raise GraderError(f"{path.name} {reason}: expected a notebook, a regular file") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise GraderError(f"{path.name} is no regular file: expected a notebook")
         if status.st_size > MAX_NOTEBOOK_BYTES:
             raise GraderError(f"{path.name} is too large ({status.st_size >> 20} MB): at most 50 MB are read")
-        data = file.read(MAX_NOTEBOOK_BYTES + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_NOTEBOOK_BYTES + 1)
+    finally:
+        os.close(descriptor)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -18,8 +18,7 @@ from grader.spec import lesson_names, load_lesson
 def solved(tmp_path_factory):
     """The executed solution notebooks."""
     root = tmp_path_factory.mktemp("solved")
-    shutil.copytree(COURSE_ROOT / "solutions", root / "solutions")
-    release(root, execute=True)
+    release(target=root, execute=True)
     return root / "build" / "solutions"
 
 

@@ -42,7 +42,8 @@ class Watch:
         else:
             return
         if isinstance(module, str) and module.split(".")[0] in self.refuse:
-            self.seen = self.seen or f"{module.split('.')[0]}'s {name}"
+            library = module.split(".")[0]
+            self.seen = self.seen or (f"{library}'s {name}" if name != "<module>" else f"for {library}")
             raise Refused
 
 

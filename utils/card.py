@@ -28,6 +28,9 @@ class Card:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.text()}
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def headline(self) -> str:
         """The verdict in one line: "softmax: 3 of 4 aspects pass"."""
         verdict = self.verdict
@@ -87,8 +90,9 @@ class Card:
         if verdict.mistake:
             notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
         if verdict.stood_in:
-            names = ", ".join(verdict.stood_in)
-            notes.append(("Note", f"checked with the course's own {names}, so that a mistake there costs once."))
+            names = " and ".join(verdict.stood_in)
+            told = f"yours does not pass its own check, and a mistake costs once. Look at {names} first"
+            notes.append(("Note", f"checked with the course's own {names} in the place of yours: {told}."))
         return notes
 
     def _shown(self) -> Mismatch | None:

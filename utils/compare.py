@@ -57,7 +57,9 @@ def compare(got: Any, wanted: Any, parts: list[str] = [], zeros_exact: bool = Fa
 
 def describe(value: Any) -> str:
     """A value in a few words: "an array of shape (3, 4)", "a list", "None"."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None:
+        return "None (is there a `return`?)"
+    if isinstance(value, (bool, int, float)):
         return repr(value)
     if isinstance(value, Unsupported):
         return f"an object of type {value.type_name}" + (f" ({value.detail})" if value.detail else "")

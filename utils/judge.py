@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +51,33 @@ class Verdict:
         return "" if self.failure is None else f"{self.failure.says}: {self.failure.sentence}"
 
 
+def judge_answer(
+    checkset: CheckSet,
+    ask: Callable[[dict[str, Any]], dict[str, Any]],
+    earlier: Mapping[str, Verdict | None],
+    replaceable: Collection[str],
+) -> Verdict:
+    """The verdict on one exercise, given those on the lesson's earlier ones.
+
+    Where earlier answers failed, the course's stand-ins take their places in a second try, and the
+    better verdict counts: a mistake costs once. For answers that never came back they do so at once.
+
+    Args:
+        checkset: the exercise's questions and answers.
+        ask: from a request to an outcome (see `utils.probe`).
+        earlier: the verdicts on the lesson's earlier exercises; None for one that did not even get one.
+        replaceable: the exercises that there are stand-ins for.
+    """
+    status = {name: verdict.status if verdict else "error" for name, verdict in earlier.items()}
+    failed = [name for name in earlier if status[name] != "passed" and name in replaceable]
+    stopped = [name for name in failed if status[name] in ("timeout", "error")]
+    verdict = evaluate(checkset, ask, stopped)
+    if verdict.status in ("passed", "missing") or failed == stopped:
+        return verdict
+    again = evaluate(checkset, ask, failed)
+    return again if again.score > verdict.score else verdict
+
+
 def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], stand_ins: list[str] = []) -> Verdict:
     """The verdict on an answer that `ask` puts each question's request to.
 
@@ -89,7 +117,7 @@ def judge(checkset: CheckSet, outcomes: list[dict[str, Any]]) -> Verdict:
     first = next((failure for failure in failures if failure is not None), None)
     if first is None and not all(passed.values()):
         changing = next(q for q, outcome in zip(checkset.questions, outcomes) if outcome.get("changed"))
-        first = Failure(changing.says, "the right result, but the call changed the arrays it was given: copy first")
+        first = Failure(changing.says, "the right result, but the call changed an array it was given: make a new one")
     return Verdict(
         checkset,
         score,
@@ -112,10 +140,22 @@ def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) ->
         mismatch = compare(outcome["value"], wanted["value"], checkset.returns, question.zeros_exact)
         return Failure(question.says, mismatch.sentence, mismatch) if mismatch else None
     if status == "error":
-        return Failure(question.says, f"your code raised {outcome['type']}: {outcome['message']}".removesuffix(": "))
+        text = f"your code raised {outcome['type']}: {in_plain_words(outcome['message'])}"
+        return Failure(question.says, text.removesuffix(": "))
     if status == "missing":
         return Failure(question.says, "not answered yet: replace `raise NotImplementedError` by your code")
     return Failure(question.says, outcome["message"])
+
+
+def in_plain_words(message: str) -> str:
+    """NumPy's complaint about a matrix product, which talks of gufunc signatures, for people."""
+    found = re.search(r"matmul: Input operand 1 .* \(size (\d+) is different from (\d+)\)", message)
+    if not found:
+        return message
+    return (
+        f"`@` needs the last axis of the left array to be as long as the second-last of the right one; here they "
+        f"are {found[2]} and {found[1]}"
+    )
 
 
 def _status(score: float, checkset: CheckSet, outcomes: list[dict], failures: list[Failure | None]) -> str:

@@ -29,6 +29,11 @@ def ids_counted_from_one(token_ids, table):
     return table[token_ids - 1]
 
 
+@embed.mistake("Id 0 belongs to the first row of the table, so no id needs to be shifted, neither down nor up.")
+def ids_shifted_up_by_one(token_ids, table):
+    return table[token_ids + 1]
+
+
 @embed.mistake(
     "You take the first rows of the table in order, whatever the words are. Let the ids say which rows to take."
 )

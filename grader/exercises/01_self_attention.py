@@ -135,6 +135,31 @@ def minus_infinity_replaced_by_zero(x, axis=-1):
 
 
 @softmax.mistake(
+    "You divide by the sum of the whole array. Each row is to add up to 1 on its own: sum along `axis` only. And "
+    "a large number will overflow before you divide."
+)
+def whole_array_normalised_and_no_maximum_subtracted(x, axis=-1):
+    return np.exp(x) / np.exp(x).sum()
+
+
+@softmax.mistake(
+    "You lower each row by its mean, its smallest number or the like, so a number far above that still overflows: "
+    "which number of a row makes sure that none is left above 0?"
+)
+def something_else_than_the_maximum_subtracted(x, axis=-1):
+    exp = np.exp(x - x.mean(axis=axis, keepdims=True))
+    return exp / exp.sum(axis=axis, keepdims=True)
+
+
+@softmax.mistake(
+    "Replacing nan hides the overflow but does not undo it: the shares are lost by then. Keep exp from overflowing."
+)
+def overflow_hidden_by_nan_to_num(x, axis=-1):
+    exp = np.exp(x)
+    return np.nan_to_num(exp / exp.sum(axis=axis, keepdims=True))
+
+
+@softmax.mistake(
     "You divide by the largest number instead of subtracting it, which changes the shares."
 )
 def divided_by_the_maximum(x, axis=-1):
@@ -190,6 +215,21 @@ def words_in_columns(x, w_q, w_k, w_v):
     return tuple(np.swapaxes(x @ w, -1, -2) for w in (w_q, w_k, w_v))
 
 
+@project_qkv.mistake(
+    "The formula writes a word as a column. Here words are the rows of `x`, so the matrix stands on the other side."
+)
+def matrix_before_the_words(x, w_q, w_k, w_v):
+    return w_q @ x, w_k @ x, w_v @ x
+
+
+@project_qkv.mistake(
+    "That works for one word alone. Of all words, which are the rows of `x`, each product has to take the rows: "
+    "let `x` stand first."
+)
+def transposed_matrix_before_the_words(x, w_q, w_k, w_v):
+    return w_q.T @ x, w_k.T @ x, w_v.T @ x
+
+
 @project_qkv.mistake("Keys are made from the queries, and values from the keys. All three are made from `x`.")
 def projections_chained(x, w_q, w_k, w_v):
     q = x @ w_q
@@ -217,20 +257,20 @@ def axes_of_a_batch_reversed(x, w_q, w_k, w_v):
 # -------------------------------------------------------------------------------- attend_one_word
 
 
-@LESSON.exercise(aspects={"values": 3, "large scores": 1}, returns=("output", "weights"))
+@LESSON.exercise(aspects={"values": 2, "no overflow": 1, "inputs unchanged": 1}, returns=("output", "weights"))
 def attend_one_word(rng):
     def inputs(n=5, d_k=4, d_v=3, size=1.0):
         return size * rng.normal(size=d_k), rng.normal(size=(n, d_k)), rng.normal(size=(n, d_v))
 
     yield Case("values", "one query, five keys and values", *inputs())
-    yield Case("values", "keys and values of the same width", *inputs(n=3, d_k=4, d_v=4))
+    yield Case("values", "keys and values of the same width", *inputs(n=3, d_k=6, d_v=6))
     yield Case("values", "nine keys", *inputs(n=9, d_k=2, d_v=5), hidden=True)
     yield Case("values", "the same call twice, with other numbers between", *inputs(), probe="call_again")
-    yield Case("large scores", "scores in the thousands", *inputs(size=3000.0))
+    yield Case("no overflow", "scores in the thousands", *inputs(size=3000.0))
 
 
 @LESSON.exercise(
-    aspects={"values": 3, "batch axes": 1, "large scores": 1, "inputs unchanged": 1}, returns=("output", "weights")
+    aspects={"values": 3, "batch axes": 1, "no overflow": 1, "inputs unchanged": 1}, returns=("output", "weights")
 )
 def scaled_dot_product_attention(rng):
     def inputs(*batch, n_q=3, n_k=5, d_k=4, d_v=2, size=1.0):
@@ -239,14 +279,14 @@ def scaled_dot_product_attention(rng):
         return size * q, k, v
 
     yield Case("values", "three queries, five keys and values", *inputs())
-    yield Case("values", "all sizes equal", *inputs(n_q=4, n_k=4, d_k=4, d_v=4))
+    yield Case("values", "all sizes equal", *inputs(n_q=3, n_k=3, d_k=3, d_v=3))
     yield Case("values", "more queries than keys", *inputs(n_q=6, n_k=2, d_k=3, d_v=5), hidden=True)
     yield Case("values", "the same call twice, with other numbers between", *inputs(), probe="call_again")
     yield Case("batch axes", "two sentences at once", *inputs(2))
     yield Case("batch axes", "two batch axes", *inputs(2, 3, n_q=4, n_k=6, d_k=2, d_v=5), hidden=True)
-    yield Case("large scores", "scores in the thousands", *inputs(size=3000.0))
+    yield Case("no overflow", "scores in the thousands", *inputs(size=3000.0))
     q, k, v = inputs(n_q=3, n_k=4)
-    yield Case("large scores", "queries of very different size", q * np.array([[1.0], [3000.0], [0.01]]), k, v)
+    yield Case("no overflow", "queries of very different size", q * np.array([[1.0], [3000.0], [0.01]]), k, v)
 
 
 def both(hint):
@@ -272,13 +312,13 @@ def no_scaling(q, k, v):
     return attention(q, k, v, factor=1.0)
 
 
-@both("You divide the scores by d_k. That is the variance of the products; the formula divides by their spread.")
+@both("You divide the scores by d_k itself. Their typical size is its square root.")
 def divided_by_d_k(q, k, v):
     return attention(q, k, v, factor=1 / q.shape[-1])
 
 
 @both("You multiply by the square root of d_k, which makes large scores larger still. It belongs in the denominator.")
-def multiplied_by_sqrt_d_k(q, k, v):
+def multiplied_by_the_root_of_d_k(q, k, v):
     return attention(q, k, v, factor=np.sqrt(q.shape[-1]))
 
 
@@ -286,13 +326,28 @@ def multiplied_by_sqrt_d_k(q, k, v):
     "You divide by the square root of the number of keys. What grows the products is the width of the vectors, "
     "not the length of the sentence."
 )
-def divided_by_sqrt_n_keys(q, k, v):
+def divided_by_the_root_of_the_number_of_keys(q, k, v):
     return attention(q, k, v, factor=1 / np.sqrt(k.shape[-2]))
 
 
 @both("You scale by the width of the values. The products are between queries and keys: it is their width that counts.")
-def divided_by_sqrt_d_v(q, k, v):
+def divided_by_the_root_of_d_v(q, k, v):
     return attention(q, k, v, factor=1 / np.sqrt(v.shape[-1]))
+
+
+@both("You divide by the root of 4 whatever the sizes are. Take d_k from the arrays you are given.")
+def d_k_fixed_at_4(q, k, v):
+    return attention(q, k, v, factor=1 / 2)
+
+
+@both(
+    "You divide by the norm of the query. What grows the products is how many numbers a query holds, not how "
+    "large they are."
+)
+def divided_by_the_norm_of_the_query(q, k, v):
+    norm = np.linalg.norm(q, axis=-1, keepdims=True)
+    weights = right_softmax(q @ np.swapaxes(k, -1, -2) / norm)
+    return weights @ v, weights
 
 
 @both(
@@ -357,6 +412,35 @@ def weights_times_scores(q, k, v):
     return (weights * scores) @ v, weights
 
 
+@both("You return the scores where the weights are wanted: those that the values were mixed with.")
+def scores_returned_instead_of_weights(q, k, v):
+    scores = q @ np.swapaxes(k, -1, -2) / np.sqrt(q.shape[-1])
+    return right_softmax(scores) @ v, scores
+
+
+@both("Only the output is returned. The weights are wanted as well: return both, the output first.")
+def weights_missing_from_the_result(q, k, v):
+    return [attention(q, k, v)[0]]
+
+
+@both(
+    "The result is right, but `/=` scales the query you were given in place, and its owner still needs it. "
+    "Compute a new array instead."
+)
+def input_changed_in_place(q, k, v):  # noqa: F811
+    q /= np.sqrt(q.shape[-1])
+    return attention(q, k, v, factor=1.0)
+
+
+@attend_one_word.mistake(
+    "The query stands before the keys, so its numbers meet words instead of features. Each key is a row: let the "
+    "keys stand first."
+)
+def query_before_the_keys(query, keys, values):
+    weights = right_softmax(query @ keys / np.sqrt(len(query)))
+    return weights @ values, weights
+
+
 @attend_one_word.mistake("The query is dotted with the values. It is the keys that say how well a word fits the question.")
 def query_dotted_with_values(query, keys, values):
     weights = right_softmax(values @ query / np.sqrt(len(query)))
@@ -370,8 +454,8 @@ def values_not_summed(query, keys, values):
 
 
 @scaled_dot_product_attention.mistake(
-    "You multiply queries with keys as they lie, so widths meet lengths. Each query is dotted with each key: turn "
-    "the keys so that their features stand in rows."
+    "You multiply queries with keys as they lie. Each query is to be dotted with each key: exchange the last two "
+    "axes of the keys first."
 )
 def keys_not_transposed(q, k, v):
     weights = right_softmax(q @ k / np.sqrt(q.shape[-1]))
@@ -396,8 +480,8 @@ def softmax_over_queries(q, k, v):
 
 
 @scaled_dot_product_attention.mistake(
-    "The softmax runs over the first axis. With several sentences that is the batch: the sentences then share "
-    "attention with each other."
+    "The softmax runs over the first axis: over the queries of one sentence, over the sentences of a batch. Each "
+    "query shares out its own attention among the keys."
 )
 def softmax_over_the_first_axis(q, k, v):
     return attention(q, k, v, softmax=lambda scores: right_softmax(scores, axis=0))
@@ -442,12 +526,27 @@ def output_sized_by_the_keys(q, k, v):
 
 
 @scaled_dot_product_attention.mistake(
-    "The result is right, but `/=` scales the queries you were given in place, and their owner still needs them. "
-    "Compute a new array instead."
+    "You divide by the root of the first axis, which is how many queries (or sentences) there are. It is the last "
+    "axis of `q` that holds d_k numbers."
 )
-def input_changed_in_place(q, k, v):  # noqa: F811
-    q /= np.sqrt(q.shape[-1])
-    return attention(q, k, v, factor=1.0)
+def divided_by_the_root_of_the_first_axis(q, k, v):
+    return attention(q, k, v, factor=1 / np.sqrt(len(q)))
+
+
+@scaled_dot_product_attention.mistake(
+    "You take d_k from axis 1, which is the last axis for one sentence only. Count from the end instead."
+)
+def d_k_taken_from_axis_1(q, k, v):
+    return attention(q, k, v, factor=1 / np.sqrt(q.shape[1]))
+
+
+@scaled_dot_product_attention.mistake(
+    "You go through the queries one by one, which takes one sentence apart. With axes in front, the first axis is "
+    "not the words: let matrix products do all at once."
+)
+def one_query_at_a_time(q, k, v):
+    outputs, weights = zip(*[LESSON.reference("attend_one_word")(query, k, v) for query in q])
+    return np.array(outputs), np.array(weights)
 
 
 # --------------------------------------------------------------------------------- self_attention
@@ -489,7 +588,7 @@ def values_not_projected(x, w_q, w_k, w_v):
     return attention(x @ w_q, x @ w_k, x)
 
 
-@self_attention.mistake("Queries and keys have changed places, so every word looks where it should be looked at from.")
+@self_attention.mistake("Queries and keys have changed places: each word asks with its label and is compared with the others' questions.")
 def queries_and_keys_exchanged(x, w_q, w_k, w_v):
     return attention(x @ w_k, x @ w_q, x @ w_v)
 
@@ -498,7 +597,7 @@ def queries_and_keys_exchanged(x, w_q, w_k, w_v):
     "You divide by the square root of d_model. The scores are products of queries and keys: it is their width, "
     "d_k, that counts."
 )
-def divided_by_sqrt_d_model(x, w_q, w_k, w_v):
+def divided_by_the_root_of_d_model(x, w_q, w_k, w_v):
     return attention(x @ w_q, x @ w_k, x @ w_v, factor=1 / np.sqrt(x.shape[-1]))
 
 
@@ -515,6 +614,11 @@ def weights_not_returned(x, w_q, w_k, w_v):
 @self_attention.mistake("Weights and output are returned in the wrong order: the output comes first.")
 def weights_returned_first(x, w_q, w_k, w_v):
     return attention(x @ w_q, x @ w_k, x @ w_v)[::-1]
+
+
+@self_attention.mistake("Keys and values have changed places: look at the order of what project_qkv returns.")
+def keys_and_values_exchanged(x, w_q, w_k, w_v):
+    return attention(x @ w_q, x @ w_v, x @ w_k)
 
 
 @self_attention.mistake("The words themselves are added to the output. That is a later part of the Transformer, not of attention.")
