@@ -11,6 +11,7 @@ import glob
 import logging
 import os
 import sys
+import warnings
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,7 @@ from nbgrader.preprocessors import (
     OverwriteCells,
     SaveAutoGrades,
 )
+from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 
 from grader.errors import GraderError
@@ -176,13 +178,15 @@ def release_into_gradebook(lesson: str, course: ClassAutograde) -> None:
 
 @lru_cache(maxsize=1)
 def _mend_nbgrader() -> None:
-    """Two habits of nbgrader that cost a database and time.
+    """Three habits of nbgrader that cost a database, time and the reader's patience.
 
     It calls a bare `alembic` when it first makes a gradebook, which must be found; and each
-    `Gradebook` makes an engine of its own, which compiles every SQL statement anew.
+    `Gradebook` makes an engine of its own, which compiles every SQL statement anew; and SQLAlchemy
+    warns of how it adds submissions, which is harmless.
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     nbgrader.api.create_engine = lru_cache(nbgrader.api.create_engine)
+    warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 
 
 def _unreadable(release: NotebookNode, problem: str) -> NotebookNode:

@@ -24,6 +24,7 @@ DTYPES = frozenset(
 )
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 50
+MAX_ITEMS = 250_000  # in lists and dicts; an empty list is one byte here and sixty in memory
 
 _ARRAY, _TENSOR, _UNSUPPORTED = 1, 2, 3
 
@@ -60,8 +61,20 @@ def unpack(data: bytes) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise BadValue(f"expected at most {MAX_BYTES} bytes, got {len(data)}")
+    items = 0
+
+    def counted(container: Any) -> Any:
+        nonlocal items
+        items += 1 + len(container)
+        if items > MAX_ITEMS:
+            raise BadValue(f"more than {MAX_ITEMS} items")
+        return container
+
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=_rebuild)
+        return msgpack.unpackb(
+            data, raw=False, strict_map_key=True, ext_hook=_rebuild, list_hook=counted, object_hook=counted,
+            max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS,
+        )  # fmt: skip
     except BadValue:
         raise
     except Exception as error:  # msgpack raises many types on malformed bytes: all mean the same here

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,15 @@ def why(notebook: NotebookNode) -> str:
     record = notebook.metadata["grader"]
     if record["error"]:
         return record["error"]
-    lost = [entry for entry in record["exercises"] if entry["score"] < entry["max_score"]]
-    told = [f"{entry['name']} {entry['misconception'] or entry['status']}" for entry in lost]
+    reasons: dict[str, list[dict[str, Any]]] = {}
+    for entry in record["exercises"]:
+        if entry["score"] < entry["max_score"]:
+            reasons.setdefault(entry["misconception"] or entry["status"], []).append(entry)
+    told = []
+    for reason, entries in reasons.items():
+        names = ", ".join(entry["name"] for entry in entries)
+        known = entries[0]["misconception"] or reason == "missing"
+        told.append(f"{names}: {reason}" + ("" if known else f" ({entries[0]['message']})"))
     return "; ".join(told) or "all right"
 
 
@@ -100,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the class is made, anew each time (default build/demo)",
     )
     add_limit_arguments(parser)
-    parser.set_defaults(seconds=5.0)
+    parser.set_defaults(seconds=3.0)  # one of the class never ends
 
 
 def main(args: argparse.Namespace) -> int:
@@ -157,4 +165,4 @@ def print_table(told: dict[str, dict[str, str]], graded: dict[str, Any], scores:
             print(f"  {student:<6} {score:>4g}/{most:<4g} {description}")
             reason = why(graded[lesson][student])
             if reason != "all right":
-                print(f"{'':<19}{reason}")
+                print(textwrap.fill(reason, 100, initial_indent=" " * 19, subsequent_indent=" " * 19))

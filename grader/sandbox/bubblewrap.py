@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import utils
 from grader.errors import GraderError
+from grader.sandbox import seccomp
 
 INSIDE = Path(__file__).with_name("inside.py")
 UTILS = Path(utils.__file__).resolve().parent
@@ -42,10 +46,17 @@ def require() -> None:
             "bubblewrap (bwrap) is not installed, and student code is not run without it: install it with "
             "`apt install bubblewrap`, or pass --unprotected for submissions that you trust"
         )
+    if platform.machine() not in seccomp.MACHINES:
+        raise SandboxMissing(
+            f"the sandbox does not know the system calls of {platform.machine()} processors, only those of "
+            f"{' and '.join(seccomp.MACHINES)}: pass --unprotected for submissions that you trust"
+        )
 
 
-def command_lines(control: int) -> Iterator[list[str]]:
-    """Ways to start the interpreter, the best first; `control` is the descriptor it gets.
+def command_lines(control: int) -> Iterator[tuple[list[str], list[int]]]:
+    """Ways to start the interpreter, the best first, each with the descriptors that it is to inherit.
+
+    `control` is the one that the interpreter gets.
 
     Root needs no user namespace, and is better off without: inside one its processes would still
     count as root's, whom the kernel lets exceed the limit on processes. It gives up its rights inside.
@@ -60,8 +71,20 @@ def command_lines(control: int) -> Iterator[list[str]]:
             rights += ["--cap-add", f"CAP_{right}"]
         nobody = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
         nobody += ["--bounding-set=-all", "--inh-caps=-all"]
-        yield ["bwrap", *spaces, *rights, *_world(), *nobody, *python]
-    yield ["bwrap", "--unshare-all", *_world(), *python]
+        with _system_calls() as calls:
+            filtered = ["--seccomp", str(calls.fileno())]
+            yield ["bwrap", *spaces, *rights, *filtered, *_world(), *nobody, *python], [control, calls.fileno()]
+    with _system_calls() as calls:
+        filtered = ["--seccomp", str(calls.fileno())]
+        yield ["bwrap", "--unshare-all", *filtered, *_world(), *python], [control, calls.fileno()]
+
+
+def _system_calls() -> IO[bytes]:
+    """The filter of system calls, in a file for bubblewrap to read."""
+    file = tempfile.TemporaryFile()
+    file.write(seccomp.program())
+    file.seek(0)
+    return file
 
 
 def _world() -> list[str]:
@@ -70,16 +93,22 @@ def _world() -> list[str]:
     for folder in WRITABLE:
         options += ["--size", str(SPACE), "--perms", "1777", "--tmpfs", folder]
     made = {Path("/"), Path("/dev"), *map(Path, WRITABLE)}
+    fixed = []
     for target, source in _binds().items():
         for parent in reversed(target.parents):
-            if parent not in made:  # bubblewrap would make it for root alone
-                options += ["--perms", "0755", "--dir", str(parent)]
-                made.add(parent)
+            if parent in made:
+                continue
+            # In a writable folder it is a mount of its own, which nobody can rename, with what is below.
+            movable = str(parent.parent) in WRITABLE
+            fixed += ["--remount-ro", str(parent)] if movable else []
+            # bubblewrap would make it for root alone
+            options += ["--perms", "0755", "--tmpfs" if movable else "--dir", str(parent)]
+            made.add(parent)
         link = target.is_symlink() and len(target.parts) == 2  # /bin -> usr/bin
         options += ["--symlink", os.readlink(target), str(target)] if link else ["--ro-bind", str(source), str(target)]
     for secret in _secrets():
         options += ["--tmpfs", str(secret)]
-    options += ["--remount-ro", "/", "--remount-ro", "/dev", "--clearenv", "--chdir", "/tmp"]
+    options += [*fixed, "--remount-ro", "/", "--remount-ro", "/dev", "--clearenv", "--chdir", "/tmp"]
     for name, value in ENVIRONMENT.items():
         options += ["--setenv", name, value]
     return options

@@ -16,7 +16,7 @@ import getpass
 import io
 import os
 import resource
-import shutil
+import secrets
 import signal
 import socket
 import struct
@@ -33,6 +33,7 @@ SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be kille
 WRITABLE = ["/tmp", "/dev/shm"] if SANDBOXED else [tempfile.mkdtemp(prefix="grader-")]
 WORK = Path(WRITABLE[0]) / "work"
 NO_INPUT = "input() is not available while a notebook is graded: give the value in the code"
+ITEM = 100  # what an output counts besides its text
 CUT = "\n… output cut here: more than {limit} bytes\n"
 PR_SET_DUMPABLE = 4
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,6 +48,7 @@ def main() -> None:
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork may read or write this process
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
+    os.dup2(1, 2)  # what a fork wrote to the file of complaints, the next one could read
     control.sendall(b"R")
     fork = 0
     while True:
@@ -62,6 +64,8 @@ def main() -> None:
             control.sendall(b"D" + struct.pack(">i", clean_up(fork)))
         else:  # the trusted side is gone
             clean_up(fork)
+            if not SANDBOXED:
+                os.rmdir(WRITABLE[0])
             os._exit(0)
 
 
@@ -108,12 +112,29 @@ def clean_up(fork: int) -> int:
         except ChildProcessError:
             break
     for folder in WRITABLE:
-        for entry in os.scandir(folder):
-            try:
-                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
-            except OSError:
-                pass  # the interpreter's own folder, bound read-only under /tmp
+        empty(folder)
     return ended
+
+
+def empty(folder: str) -> None:
+    """Removes all that a fork left in a folder, however deep, and whatever rights it took away."""
+    if os.stat(folder).st_uid == os.getuid():  # else it is root's, and no fork could change it
+        os.chmod(folder, 0o700)
+        for name in os.listxattr(folder):
+            os.removexattr(folder, name)
+    left = [entry.path for entry in os.scandir(folder) if not os.path.ismount(entry.path)]
+    while left:
+        path = left.pop()
+        if os.path.islink(path) or not os.path.isdir(path):
+            os.unlink(path)
+            continue
+        os.chmod(path, 0o700)
+        for entry in list(os.scandir(path)):
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+            left.append(f"{folder}/{secrets.token_hex(16)}")  # moved up, so that no path grows too long
+            os.rename(entry.path, left[-1])
+        os.rmdir(path)
 
 
 def how_it_ended(fork: int) -> int:
@@ -170,7 +191,7 @@ def limit(settings: dict[str, Any]) -> None:
         resource.RLIMIT_AS: size + settings["memory_bytes"],  # torch alone maps several GiB
         resource.RLIMIT_FSIZE: settings["file_bytes"],
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_NOFILE: 256,  # what sockets and pipes hold counts for no process
     }
     if settings["limit_processes"]:
         most[resource.RLIMIT_NPROC] = settings["processes"] + 1  # the warm parent counts too
@@ -224,6 +245,7 @@ class Outputs:
 
     def __init__(self, limit: int) -> None:
         self.limit = self.left = limit
+        self.said = False  # that something was cut
         self.items: list[dict] = []
 
     def begin(self) -> None:
@@ -237,12 +259,14 @@ class Outputs:
         return any(item["output_type"] == "error" for item in self.items)
 
     def stream(self, name: str, text: str) -> None:
-        text = self._room(text)
-        if not text:
-            return
-        if self.items and self.items[-1].get("name") == name:
+        goes_on = bool(self.items) and self.items[-1].get("name") == name
+        room = max(0, self.left if goes_on else self.left - ITEM)
+        self.left = room - len(text)
+        if self.left < 0:
+            text = text[:room] + self._cut()
+        if text and goes_on:
             self.items[-1]["text"] += text
-        else:
+        elif text:
             self.items.append({"output_type": "stream", "name": name, "text": text})
 
     def display(self, data: dict, metadata: dict | None = None, **_: Any) -> None:
@@ -253,22 +277,26 @@ class Outputs:
 
     def error(self, kind: type, error: BaseException, trace: list[str]) -> None:
         self._add(
-            {"output_type": "error", "ename": kind.__name__, "evalue": text_of(error), "traceback": [str(t) for t in trace]}
+            {
+                "output_type": "error",
+                "ename": kind.__name__,
+                "evalue": text_of(error),
+                "traceback": [str(t) for t in trace],
+            }
         )
 
     def _add(self, item: dict) -> None:
-        size = sum(len(part) for part in [*item.get("data", {}).values(), *item.get("traceback", [])])
-        if size <= self.left:
-            self.left -= size
+        size = ITEM + sum(len(part) for part in [*item.get("data", {}).values(), *item.get("traceback", [])])
+        self.left -= size
+        if self.left >= 0:
             self.items.append(item)
-        else:
-            self.stream("stdout", " " * (self.left + 1))
+        elif note := self._cut():
+            self.items.append({"output_type": "stream", "name": "stdout", "text": note})
 
-    def _room(self, text: str) -> str:
-        if self.left <= 0:
-            return ""
-        kept, self.left = text[: self.left], self.left - len(text)
-        return kept if self.left > 0 else kept.rstrip(" ") + CUT.format(limit=self.limit)
+    def _cut(self) -> str:
+        """The sentence that something was left out, once."""
+        said, self.said = self.said, True
+        return "" if said else CUT.format(limit=self.limit)
 
 
 class Stream(io.TextIOBase):

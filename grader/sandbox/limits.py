@@ -24,3 +24,6 @@ class Limits:
     processes: int = 64
     file_bytes: int = 64 << 20
     output_bytes: int = 1 << 20
+
+
+STANDARD = Limits()

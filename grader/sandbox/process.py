@@ -20,7 +20,7 @@ import numpy as np
 
 from grader.sandbox import bubblewrap
 from grader.sandbox.bubblewrap import SandboxMissing
-from grader.sandbox.limits import Limits
+from grader.sandbox.limits import STANDARD, Limits
 from utils.values import MAX_BYTES, BadValue, pack, unpack
 
 POLL = 0.05
@@ -56,7 +56,7 @@ class Sandbox:
 
     limit_processes = True
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    def __init__(self, limits: Limits = STANDARD) -> None:
         self.limits = limits
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
@@ -114,7 +114,7 @@ class Sandbox:
             resident = sum(_proportional(pid) for pid in others)
         return len(others), resident
 
-    def _command_lines(self, control: int) -> Iterator[list[str]]:
+    def _command_lines(self, control: int) -> Iterator[tuple[list[str], list[int]]]:
         return bubblewrap.command_lines(control)
 
     def _warm(self, pids: list[int]) -> set[int]:
@@ -123,10 +123,10 @@ class Sandbox:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         complaint = ""
-        for command in self._command_lines(theirs.fileno()):
+        for command, descriptors in self._command_lines(theirs.fileno()):
             errors = tempfile.TemporaryFile()
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                command, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=errors, env=self._environment(), start_new_session=True,
             )  # fmt: skip
             if self._came_up(ours):
@@ -134,8 +134,7 @@ class Sandbox:
                 self.control = ours
                 self.warm_pids = {self.process.pid, *_descendants(self.process.pid)}
                 return
-            self.process.kill()
-            self.process.wait()
+            _kill(self.process)
             errors.seek(0)
             complaint = errors.read().decode(errors="replace").strip() or "it did not answer"
         theirs.close()
@@ -180,8 +179,8 @@ class Unprotected(Sandbox):
     def require() -> None:
         """Nothing is needed."""
 
-    def _command_lines(self, control: int) -> Iterator[list[str]]:
-        yield [sys.executable, str(bubblewrap.INSIDE), str(control)]
+    def _command_lines(self, control: int) -> Iterator[tuple[list[str], list[int]]]:
+        yield [sys.executable, str(bubblewrap.INSIDE), str(control)], [control]
 
     def _environment(self) -> dict[str, str]:
         return dict(os.environ) | bubblewrap.ENVIRONMENT | {"PYTHONPATH": str(bubblewrap.PROJECT)}
@@ -194,6 +193,7 @@ class Student:
         self.sandbox, self.files = sandbox, files
         self.deadline = time.monotonic() + seconds
         self.wire: socket.socket | None = None
+        self.watched = 0.0
 
     def __enter__(self) -> Student:
         self.wire = self.sandbox.fork()
@@ -269,18 +269,24 @@ class Student:
         return bytes(data)
 
     def _wait(self, until: float, write: bool = False) -> None:
-        """Waits until the wire is ready, and watches time, memory and processes meanwhile."""
+        """Waits until the wire is ready; minds time, memory and processes even if it always is."""
         while True:
+            now = time.monotonic()
+            if now > until:
+                raise self._end("timeout")
+            if now > self.watched + POLL:
+                self._watch()
+                self.watched = now
             ready = select.select([] if write else [self.wire], [self.wire] if write else [], [], POLL)
             if ready[0] or ready[1]:
                 return
-            if time.monotonic() > until:
-                raise self._end("timeout")
-            processes, resident = self.sandbox.usage()
-            if resident > self.sandbox.limits.memory_bytes:
-                raise self._end("memory")
-            if processes > self.sandbox.limits.processes + 1:
-                raise self._end("processes")
+
+    def _watch(self) -> None:
+        processes, resident = self.sandbox.usage()
+        if resident > self.sandbox.limits.memory_bytes:
+            raise self._end("memory")
+        if processes > self.sandbox.limits.processes + 1:
+            raise self._end("processes")
 
     def _end(self, reason: str) -> Died:
         """Ends the fork for a reason; the exception that says so."""
@@ -377,8 +383,9 @@ def _proportional(pid: int) -> int:
 
 def _kill(process: subprocess.Popen) -> None:
     """Ends the interpreter with all it started: in a sandbox its first process takes the others along."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    for pid in [*_descendants(process.pid), process.pid]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
     process.wait()
