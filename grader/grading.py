@@ -1,9 +1,9 @@
 """Grades one notebook on two sides: the student's code in a sandbox, the verdict here.
 
-    with Sandbox() as sandbox:
-        graded = grade_notebook(notebook, "01_self_attention", seed, sandbox)
-        graded.results            # one Verdict an exercise
-        graded.notebook           # executed, with a card and a score in each test cell
+with Sandbox() as sandbox:
+    graded = grade_notebook(notebook, "01_self_attention", seed, sandbox)
+    graded.results            # one Verdict an exercise
+    graded.notebook           # executed, with a card and a score in each test cell
 """
 
 from __future__ import annotations
@@ -30,8 +30,17 @@ from utils.card import Card
 from utils.carry import STAND_INS
 from utils.checkset import CheckSet
 from utils.judge import Verdict, judge_answer
+from utils.values import printable
 
 NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
+
+_PARTS = {  # of an outcome, besides its value
+    "value": {"changed": bool},
+    "error": {"type": str, "message": str},
+    "missing": {},
+    "undefined": {"message": str},
+    "refused": {"message": str},
+}
 
 
 @dataclass
@@ -110,12 +119,13 @@ def grade_notebook(
             else:
                 cell.outputs = safe_outputs(session.run(cell.source, _answered(cell)))
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
-        for exercise, cell in tests.items():
+        # In the lesson's order, whatever the notebook's: stand-ins come in for earlier exercises only.
+        for exercise in (name for name in checksets if name in tests):
             begin = time.monotonic()
             ask = session.ask if exercise in answered else _nothing
             verdict = judge_answer(checksets[exercise], ask, graded.results, STAND_INS)
             graded.results[exercise], graded.seconds[exercise] = verdict, time.monotonic() - begin
-            cell.outputs = _outputs(verdict)
+            tests[exercise].outputs = _outputs(verdict)
     notebook.metadata["grader"] = {"seed": seed, "exercises": graded.exercises(), "seconds": graded.seconds}
     return graded
 
@@ -175,11 +185,12 @@ class Session:
         except Died as death:
             self._close()
             return _outcome(death, request["name"])
-        if not _well_formed(outcome):
+        outcome = _rebuilt(outcome)
+        if outcome is None:
             return {"status": "killed", "message": f"{request['name']} sent back something that is no result"}
         if trouble and outcome["status"] == "undefined":
             return trouble
-        return outcome | {"message": _redacted(outcome["message"])} if "message" in outcome else outcome
+        return outcome
 
     def _step(self, what: str, argument: str) -> Any:
         try:
@@ -242,20 +253,23 @@ def _undefined(exercise: str | None, error: NotebookNode) -> dict[str, Any]:
 
 
 def _redacted(text: str) -> str:
-    """A student's message without what could carry hidden numbers out."""
-    return re.sub(r"-?\d+\.\d*(e[-+]?\d+)?|\d{5,}", "…", text)[:300]
+    """A student's message without what could carry hidden numbers out, or drive a terminal."""
+    return re.sub(r"-?\d+\.\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))[:300]
 
 
-def _well_formed(outcome: Any) -> bool:
-    """A fork may send anything: only outcomes of the known shapes are looked at."""
-    if not isinstance(outcome, dict) or not isinstance(outcome.get("message", ""), str):
-        return False
-    status = outcome.get("status")
-    if status == "value":
-        return "value" in outcome
-    if status == "error":
-        return isinstance(outcome.get("type"), str) and "message" in outcome
-    return status == "missing" or (status in ("undefined", "refused") and "message" in outcome)
+def _rebuilt(outcome: Any) -> dict[str, Any] | None:
+    """The parts of an outcome that are known, of the right types; None if it is no outcome.
+
+    A fork may send anything.
+    """
+    status = outcome.get("status") if isinstance(outcome, dict) else None
+    parts = _PARTS.get(status) if isinstance(status, str) else None
+    if parts is None or not all(isinstance(outcome.get(part), kind) for part, kind in parts.items()):
+        return None
+    if status == "value" and "value" not in outcome:
+        return None
+    made = {part: outcome[part] for part in ("status", "value", *parts) if part in outcome}
+    return made | {part: _redacted(made[part]) for part in ("type", "message") if part in parts}
 
 
 def _error(death: Died) -> NotebookNode:

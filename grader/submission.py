@@ -32,7 +32,7 @@ def read_submission(path: Path) -> NotebookNode:
     """
     text = _read_regular_file(path)
     try:
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = nbformat.convert(nbformat.reader.reads(text), 4)  # without validating, which may take minutes
         cells = [_clean_cell(cell, index) for index, cell in enumerate(notebook.cells[:MAX_CELLS])]
     except (RecursionError, Exception) as error:  # nbformat raises many types on damaged files
         reason = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
@@ -164,6 +164,7 @@ def _clean_cell(cell: Any, index: int) -> NotebookNode:
     kind, source = cell["cell_type"], cell["source"]
     if not isinstance(source, str):
         raise ValueError("a cell's source is no text")
+    source = source.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written to a file
     make = {
         "code": nbformat.v4.new_code_cell,
         "markdown": nbformat.v4.new_markdown_cell,

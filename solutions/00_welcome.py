@@ -109,9 +109,10 @@ plots.vectors(table, vocabulary, features, title="The table: one row a word")
 # its vector is row 5, and so on. (Rows are counted from 0, as always in Python.) **To embed a sentence is
 # to pick rows of the table.** That is all.
 #
-# In a formula, with $T$ for the table and $t_i$ for the id of the word at position $i$:
+# In a formula, with $T$ for the table, $t^{\langle i\rangle}$ for the id of the $i$-th word and
+# $x^{\langle i\rangle}$ for its vector:
 #
-# $$x_i = T[t_i]$$
+# $$x^{\langle i\rangle} = T[t^{\langle i\rangle}]$$
 
 # %% [markdown]
 # ## 3. Your first exercise: `embed`
@@ -180,12 +181,19 @@ check(embed)
 # - **Green, with ✓ in front:** all checks pass. Go on.
 # - **Red or amber, with ✗ in front:** not yet, or only in part. That is normal, and you can try as often
 #   as you like. The card lists each aspect that was checked (such as values, batch axes) with ✓ or ✗.
-#   *Checked* says what your function was given. *Found* says what was wrong, with the first wrong
-#   number. Below stand two small tables, *expected* and *got*, with the wrong cells framed. If your
-#   mistake is a well-known one, the card names it and says what to look at.
+#   Some aspects count only once the first one passes. *Checked* says what your function was given.
+#   *Found* describes the first thing that fails, with the first wrong number; there may be more. Below
+#   stand two small tables, *expected* and *got*, with the wrong cells framed. If your mistake is a
+#   well-known one, the card names it and says what to look at.
 #
 # Such a card also prints an error under the cell and stops *Run All*. Nothing is broken: change your
-# code, run its cell again, then run the check again.
+# code, run its cell again, then run the check again. Three more things happen to everybody:
+#
+# - **The cell of your function shows an error itself,** such as `SyntaxError`. Then Python still has the
+#   old version of the function, or none. Mend that error first.
+# - **The check says `name … is not defined`.** Run the cell above it first.
+# - **The star `[*]` does not go away.** Press the ■ button (interrupt) above the notebook: it stops the
+#   cell. Perhaps a loop never ends.
 
 # %% [markdown]
 # ## 4. See what your function made
@@ -258,9 +266,11 @@ print(f"x<{third}> is x[{third - 1}], the vector of {words[third - 1]}: {x[third
 # %% [markdown]
 # ## 6. How the course works
 #
-# **The routine.** Each lesson takes one to two hours and stands alone. Each idea comes in words, then
-# as a picture, then as a formula, then as code that you write. You may do the exercises in several
-# sittings.
+# **The routine.** Each lesson takes one to two hours. Each idea comes in words, then as a picture, then
+# as a formula, then as code that you write. You may do the exercises in several sittings.
+#
+# **If you skip a lesson,** you can still do the next one. `carry` brings along those of your earlier
+# answers that pass their check. For every other one it takes a stand-in of the course, and tells you so.
 #
 # **Where your work is saved.** This notebook is *your own copy*. **Ctrl + S** (on a Mac ⌘ + S) saves
 # it, and JupyterLab also saves by itself every couple of minutes. Getting a newer version of the course
@@ -283,7 +293,7 @@ print(f"x<{third}> is x[{third - 1}], the vector of {words[third - 1]}: {x[third
 # - A mistake costs once. If a later function fails only because it calls an earlier one that is wrong,
 #   it is checked again with a correct one in its place.
 # - The check cells are put back as they were, so editing them changes nothing.
-# - Hints, tries and time cost no points. A cell that does not end within a time limit does.
+# - Hints, tries and how long you take cost nothing; only a cell that runs past the time limit does.
 
 # %% [markdown]
 # ## Summary

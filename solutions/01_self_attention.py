@@ -19,7 +19,7 @@
 # | | |
 # |---|---|
 # | **Goal** | turn the vectors of a sentence into new vectors, each of which knows its context |
-# | **You know already** | Python functions; NumPy arrays and their shapes; the product of two matrices |
+# | **You know already** | Python functions; NumPy arrays and their shapes; the product of two matrices; what a mean is |
 # | **You need** | 60 to 120 minutes; nothing about attention, nothing about neural networks |
 #
 # | section | you write |
@@ -79,8 +79,8 @@ plots.vectors(x, words, features, title="The sentence: one vector a word")
 # Africa" or "Africa is large". But you, reading the sentence, know more: here Africa is where somebody
 # *goes*. You know it because you looked at another word, *visite*.
 #
-# We want the same for the vectors. For each word we want a **new vector that is read in the sense of the
-# whole sentence**. The simplest way to let vectors take something from each other is to **mix** them:
+# We want the same for the vectors. For each word we want a **new vector that says what the word means in
+# this sentence**. The simplest way to let vectors take something from each other is to **mix** them:
 # some of this word, a lot of that one. So for *l'Afrique* we need five shares, one for each word. They
 # should be positive and add up to 1. These shares are called **attention weights**.
 #
@@ -146,7 +146,8 @@ with np.errstate(over="ignore", invalid="ignore"):
 #
 # $$\frac{e^{s_i + c}}{\sum_j e^{s_j + c}} = \frac{e^{c}\, e^{s_i}}{e^{c} \sum_j e^{s_j}} = \frac{e^{s_i}}{\sum_j e^{s_j}}$$
 #
-# So you are free to choose $c$. Choose it so that no exponential can overflow.
+# So you are free to choose $c$. Choose it so that no exponential can overflow. It may be different for
+# each row of scores: take it from the row itself.
 #
 # ### Exercise: `softmax`
 #
@@ -154,7 +155,7 @@ with np.errstate(over="ignore", invalid="ignore"):
 # to 1. With the default `axis=-1` that is the last one: in a table, each row adds up to 1.
 #
 # It must also cope with a score of minus infinity. That is a polite way to say "never look there", and
-# lesson 04 lives on it: such an entry gets weight 0.
+# lesson 04 depends on it: such an entry gets weight 0.
 #
 # <details><summary>Hint 1: where to begin</summary>
 #
@@ -234,9 +235,10 @@ plots.bars(
 # Now: where do the scores come from? Not from a person, but from the vectors themselves.
 #
 # Think of asking around in a library. You come with a **question**. Each book has a **label** on its
-# back. You compare your question with every label, and from the books that fit you take the **content**.
-# Question, label and content are three different things. So each word gets three vectors, the inputs
-# from which its attention is computed:
+# spine. You compare your question with every label, and from the books that fit you take the **content**.
+# Question, label and content are three different things. So each word gets three vectors. They are the
+# inputs of attention: a word's attention is computed from its own query, and from the keys and values of
+# all words.
 #
 # | vector | role | for *l'Afrique* |
 # |---|---|---|
@@ -268,7 +270,9 @@ plots.flow(
 #
 # In a real network the three matrices are *learned*: training finds the questions worth asking. Here we
 # write them by hand, again so that you can read them. Queries and keys get the four columns *who, action,
-# where, when*. In a query they say what the word asks for. In a key they say what it offers.
+# where, when*. In a query they say what the word asks for. In a key they say what it offers. Each matrix
+# has six rows, one for each feature of $x$. Read it row by row for the features, and column by column for
+# what is asked, offered or handed over.
 
 # %%
 asks = ["who", "action", "where", "when"]
@@ -279,7 +283,7 @@ w_q = np.array(
         [0.0, 3.0, 0.0, 0.0],  # a person asks for the action
         [3.0, 0.0, 3.0, 2.0],  # an action asks who, where and (less) when
         [1.0, 3.0, 0.0, 0.0],  # a place asks for the action and (less) who
-        [0.0, 2.0, 0.0, 1.0],  # a time asks for the action
+        [0.0, 2.0, 0.0, 1.0],  # a time asks for the action and (less) when
         [0.0, 0.0, 1.0, 3.0],  # a linking word asks when and (less) where
         [0.0, 0.0, 0.0, 0.0],  # motion asks nothing
     ]
@@ -413,23 +417,27 @@ for word, key in zip(words, k):
     print(f"q<3> · key of {word:<10} = {np.dot(q[2], key):5.2f}")
 
 # %% [markdown]
-# These could be our scores. But there is a problem, and it shows when vectors are long. With hand-made
-# numbers we have only 4 columns. The models of the paper use 64 (its section 3.2.2). A dot product is a
-# sum over the columns, so **the longer the vectors, the larger the dot products**. Let us measure it: draw many
-# random queries and keys whose numbers have variance 1, and look at how much their dot products vary.
+# These could be our scores. But there is a problem, and it shows when $d_k$ is large: $d_k$ is **how many
+# numbers a query holds** (and a key, too). Our hand-made queries hold only 4. The models of the paper use
+# 64 (its section 3.2.2). A dot product is a sum over these numbers, so **the more numbers a query holds,
+# the larger the dot products**.
+#
+# Let us measure it. The **variance** of some numbers is the mean of their squared distances from their
+# mean; it says how far they spread. Draw many random queries and keys whose numbers have variance 1, and
+# look at the variance of their dot products.
 
 # %%
 rng = np.random.default_rng(0)
 sizes = np.array([4, 16, 64, 256, 1024])
 variances, scaled_variances = [], []
-for d_k in sizes:
-    queries, keys = rng.normal(size=(2, 4000, d_k))
+for size in sizes:
+    queries, keys = rng.normal(size=(2, 4000, size))
     dots = np.sum(queries * keys, axis=-1)
     variances.append(dots.var())
-    scaled_variances.append((dots / np.sqrt(d_k)).var())
+    scaled_variances.append((dots / np.sqrt(size)).var())
 
-for d_k, plain, scaled in zip(sizes, variances, scaled_variances):
-    print(f"d_k = {d_k:4d}   variance of q·k: {plain:7.1f}   divided: {scaled:.2f}")
+for size, plain, scaled in zip(sizes, variances, scaled_variances):
+    print(f"d_k = {size:4d}   variance of q·k: {plain:7.1f}   divided: {scaled:.2f}")
 plots.lines(
     sizes,
     {"q · k": variances, "q · k / sqrt(d_k)": scaled_variances, "the line variance = d_k": sizes},
@@ -437,51 +445,56 @@ plots.lines(
     ylabel="variance",
     xscale="log2",
     yscale="log",
-    title="Dot products grow with the length of the vectors",
+    title="The more numbers a query holds, the larger the dot products",
 )
 
 # %% [markdown]
 # *Picture: variance against d_k, both on logarithmic axes. The curve of the plain dot products rises
 # steadily and lies on the line variance = d_k. The curve of the divided ones stays flat at one.*
 #
-# The reason in a formula: let all components be independent, with mean 0 and variance 1. Each of the
-# $d_k$ products $q_i k_i$ then has mean 0 and variance 1, and variances of independent numbers add up:
+# So the variance of plain dot products is about $d_k$. The typical size of numbers with mean 0 is the root
+# of their variance. So plain dot products have typical size $\sqrt{d_k}$, and **dividing by $\sqrt{d_k}$
+# brings them back to size 1, whatever $d_k$ is**.
+#
+# <details><summary>Optional: why the variance is <code>d_k</code></summary>
+#
+# Let all numbers be independent (none says anything about another), with mean 0 and variance 1. Each of
+# the $d_k$ products $q_i k_i$ then has mean 0 and variance 1, and variances of independent numbers add up:
 #
 # $$\mathrm{Var}(q \cdot k) = \mathrm{Var}\Big(\sum_{i=1}^{d_k} q_i k_i\Big) = d_k$$
 #
-# The typical size of a number is the root of its variance. So plain dot products have typical size
-# $\sqrt{d_k}$, and **dividing by $\sqrt{d_k}$ brings them back to size 1, whatever $d_k$ is**.
+# </details>
 #
-# Why does size matter? You saw it in section 2: large scores make softmax all or nothing. Watch it on the
-# sentence. For the next picture each word gets a random query and key, longer from row to row, and we
-# draw where *l'Afrique* looks.
+# Why does size matter? You saw it in section 2: large scores make softmax all or nothing. Watch it on
+# five words with random keys, and a random query that looks at them. From row to row the query holds more
+# numbers. It does not matter which word wins, since that is chance. Look at how decided each row is.
 
 # %%
 plain, divided = [], []
-for d_k in sizes:
+for size in sizes:
     rng = np.random.default_rng(4)
-    random_query, random_keys = rng.normal(size=d_k), rng.normal(size=(5, d_k))
+    random_query, random_keys = rng.normal(size=size), rng.normal(size=(5, size))
     dots = random_keys @ random_query
     plain.append(softmax(dots))
-    divided.append(softmax(dots / np.sqrt(d_k)))
+    divided.append(softmax(dots / np.sqrt(size)))
 
 plots.attention(
     np.array([plain, divided]),
-    [f"d_k = {d_k}" for d_k in sizes],
-    words,
+    [f"d_k = {size}" for size in sizes],
+    [f"word {place}" for place in range(1, 6)],
     titles=["softmax(q · k)", "softmax(q · k / sqrt(d_k))"],
     ylabel="",
 )
 
 # %% [markdown]
-# *Picture: two grids, one row for each d_k, one column a word; the cells are weights. On the left the
-# weights are spread at first, but in the lower rows one single cell is dark and the others are empty. On
-# the right the weights stay spread in every row.*
+# *Picture: two grids, one row for each d_k, one column a word; the cells are weights. On the left one cell
+# is darkest in every row. In the first two rows some weight is left for the others; in the lower three that
+# one cell has all of it, and the others are empty. On the right the weights stay spread in every row.*
 #
-# On the left, with long vectors, a word looks at one single word and ignores the rest. Worse, **it cannot
-# learn any more**. A network learns by small changes: if this score moves a little, how much do the
-# weights move? That rate of change is the *gradient*. Let us measure it with your softmax: nudge each
-# score up and down a little, and see how far the weights go.
+# On the left, when a query holds many numbers, a word looks at one single word and ignores the rest.
+# Worse, **it hardly learns any more**. A network learns by small changes: if this score moves a little,
+# how much do the weights move? That rate of change is the *gradient*. Let us measure it with your softmax:
+# nudge each score up and down a little, and see how far the weights go.
 
 # %%
 def sensitivity(scores, nudge=1e-4):
@@ -492,12 +505,12 @@ def sensitivity(scores, nudge=1e-4):
 
 
 plain, divided = [], []
-for d_k in sizes:
+for size in sizes:
     rng = np.random.default_rng(0)
-    queries, keys = rng.normal(size=(300, d_k)), rng.normal(size=(300, 5, d_k))
+    queries, keys = rng.normal(size=(300, size)), rng.normal(size=(300, 5, size))
     dots = np.einsum("td,tnd->tn", queries, keys)  # 300 times one query against five keys
     plain.append(np.mean([sensitivity(row) for row in dots]))
-    divided.append(np.mean([sensitivity(row / np.sqrt(d_k)) for row in dots]))
+    divided.append(np.mean([sensitivity(row / np.sqrt(size)) for row in dots]))
 
 plots.lines(
     sizes,
@@ -514,16 +527,26 @@ print(f"d_k = {sizes[-1]}: with the root the weights move {ratio:.0f} times as m
 # *Picture: the mean rate of change against d_k. Without the root the curve falls towards zero as d_k
 # grows. With the root it stays level.*
 #
-# The formula behind it: $\dfrac{\partial w_i}{\partial s_j} = w_i\,(\delta_{ij} - w_j)$, where
-# $\delta_{ij}$ is 1 for $i = j$ and 0 otherwise. When one weight is nearly 1 and the others are nearly 0,
-# every such product is nearly 0. Softmax is then called **saturated**: its gradient has vanished.
+# When one weight is nearly 1 and the others are nearly 0, softmax is called **saturated**: its gradient
+# has vanished.
+#
+# <details><summary>Optional: why the gradient vanishes</summary>
+#
+# The rate of change of weight $i$ with score $j$ is
+#
+# $$\frac{\partial w_i}{\partial s_j} = w_i\,(\delta_{ij} - w_j)$$
+#
+# where $\delta_{ij}$ is 1 for $i = j$ and 0 otherwise. When one weight is nearly 1 and the others are
+# nearly 0, every such product is nearly 0.
+#
+# </details>
 #
 # So we divide. The scores of word 3 are
 #
 # $$s_j = \frac{q^{\langle 3\rangle} \cdot k^{\langle j\rangle}}{\sqrt{d_k}} \qquad j = 1, \dots, 5$$
 #
-# Mind what stands under the root: the length of a *query* (or key). Not the number of words, and not
-# `d_model`.
+# Mind what stands under the root: how many numbers a *query* (or key) holds, that is, the number of its
+# entries. Not its norm, not the number of words, and not `d_model`.
 
 # %% [markdown]
 # ## 5. One word looks at all: $A^{\langle 3\rangle}$
@@ -566,9 +589,9 @@ plots.flow(
 # </details>
 # <details><summary>Hint 2: the order of the steps</summary>
 #
-# Dot products, divide by the root of the length of the query, your `softmax`, then mix. The division
-# comes *before* softmax: after it, the weights would no longer add up to 1. The length of the query is
-# `query.shape[-1]`.
+# Dot products, divide by the root of how many numbers the query holds, your `softmax`, then mix. The
+# division comes *before* softmax: after it, the weights would no longer add up to 1. How many numbers the
+# query holds is `query.shape[-1]`.
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
@@ -627,7 +650,9 @@ plots.weighted_sum(
 # output's motion comes from the row of visite.*
 #
 # The vector $x^{\langle 3\rangle}$ said "a place". $A^{\langle 3\rangle}$ says: something one moves
-# *towards*. The word has been read in the sense of the sentence.
+# *towards*. The word has been read in the sense of the sentence. But that *l'Afrique* is itself a place
+# has almost gone from its new vector: it gives itself very little weight. A later lesson (05) adds the
+# word's own vector back.
 #
 # Is it really the sentence that did it? Put another verb there. *quitte* (leaves) has the same vector as
 # *visite*, but its motion points away:
@@ -687,9 +712,9 @@ plots.flow(
 # lead to scores with n_q rows and n_k columns; softmax leads to weights of that shape; weights and V lead
 # to the output with n_q rows and d_v columns.*
 #
-# **Two numbers of words.** The words that look ($n_q$ queries) need not be the words that are looked at
-# ($n_k$ keys). In this lesson they are the same five. In lesson 06 English words will look at French ones,
-# and the two sentences differ in length. Your function should not care.
+# **How many look, how many are looked at.** The words that look ($n_q$ queries) need not be the words that
+# are looked at ($n_k$ keys). In this lesson they are the same five. In lesson 06 English words will look at
+# French ones, and the two sentences differ in length. Your function should not care.
 #
 # ### Exercise: `scaled_dot_product_attention`
 #
@@ -708,8 +733,8 @@ plots.flow(
 # <details><summary>Hint 3: nearly there</summary>
 #
 # `np.swapaxes(array, -1, -2)` exchanges the last two axes. The scores are `q` times the keys turned
-# round, divided by the root of the last axis of `q`. Then your `softmax`, with its default axis. Then one
-# more matrix product, with `v`. Output first, weights second.
+# round, divided by the root of how many numbers a query holds, `q.shape[-1]`. Then your `softmax`, with
+# its default axis. Then one more matrix product, with `v`. Output first, weights second.
 #
 # </details>
 
@@ -760,9 +785,15 @@ plots.attention(weights, words, title="Who looks at whom")
 # at. In the row of visite, Jane and l'Afrique are darkest. In the rows of Jane, l'Afrique and septembre it
 # is visite, in the row of en it is septembre.*
 #
-# Read it **row by row**: a row is one word sharing out its attention. Columns need not add up to 1. Much
-# looked at is not the same as looking much: compare the column of *visite* with the column of *en*.
-#
+# Read it **row by row**: a row is one word sharing out its attention. Each word gives out 1 in all, but
+# words receive different amounts: columns need not add up to 1. Compare the column sums of *visite* and
+# *en*:
+
+# %%
+for word, received in zip(words, weights.sum(axis=0)):
+    print(f"{word:<10} receives {received:.2f}")
+
+# %% [markdown]
 # Now two words look at five. Nothing in your function has to change:
 
 # %%
@@ -825,23 +856,29 @@ def self_attention(x, w_q, w_k, w_v):
 check(self_attention)
 
 # %% [markdown]
-# **See.** Two sentences in one call. The only difference between them is the verb, yet more than one row
-# of the output differs: every word that looked at the verb has changed.
+# **See.** Two sentences in one call. The only difference between them is the verb, yet all five rows of
+# the output differ, since every word gives the verb some weight. The verb's own row differs least: it
+# hardly looks at itself.
 
 # %%
 both = np.array([x, x_leaves])
 outputs, both_weights = self_attention(both, w_q, w_k, w_v)
 print("input", both.shape, "-> output", outputs.shape, "weights", both_weights.shape)
+
+both_words = ["Jane", "visite / quitte", "l'Afrique", "en", "septembre"]
+for word, change in zip(both_words, np.abs(outputs[0] - outputs[1]).max(axis=-1)):
+    print(f"{word:<15} differs by up to {change:.2f}")
 plots.vectors(
     {"Jane visite …": outputs[0], "Jane quitte …": outputs[1]},
-    ["Jane", "visite / quitte", "l'Afrique", "en", "septembre"],
+    both_words,
     hands_over,
+    digits=2,
 )
 
 # %% [markdown]
 # *Picture: the outputs for the two sentences side by side, five words as rows. The columns person and
-# setting agree. The column motion is above zero on the left, and below zero and hatched on the right, most
-# of all for Jane, l'Afrique and septembre.*
+# setting agree. The column motion is above zero on the left, and below zero and hatched on the right: far
+# from zero for Jane, l'Afrique and septembre, close to it for en, and closest for the verb itself.*
 #
 # **Play.** The matrices are yours to change. Here a verb asks *when* more strongly than before. Change
 # other numbers, guess what the picture will do, and run the cell again.
@@ -894,14 +931,14 @@ plots.vectors({"shuffled": shuffled_output}, shuffled_words, hands_over)
 # - Each word gets a **query** (what it asks), a **key** (what it offers) and a **value** (what it hands
 #   over), by three matrices that all words share.
 # - Query · key for every pair of words gives **scores**. Divided by $\sqrt{d_k}$ they keep their size,
-#   however long the vectors are. Otherwise softmax saturates, and its gradient vanishes.
+#   however many numbers a query holds. Otherwise softmax saturates, and its gradient vanishes.
 # - **Softmax** along the keys turns each row of scores into weights that add up to 1.
 # - The **output** of a word is the sum of all values with its weights: $A^{\langle 3\rangle}$ for the
 #   third word, all rows at once in $\mathrm{softmax}(QK^{\top}/\sqrt{d_k})\,V$.
 # - Self-attention does not see the order of the words.
 #
-# Here one head asks several questions at once (*visite* asks who, where and when). In **lesson 02** each
-# question gets a head of its own.
+# What you built is called one **attention head**. It asks several questions at once (*visite* asks who,
+# where and when). In **lesson 02** each question gets a head of its own.
 
 # %% [markdown]
 # ## Check yourself
@@ -919,11 +956,12 @@ plots.vectors({"shuffled": shuffled_output}, shuffled_words, hands_over)
 #
 # Then the score of two words would be $x^{\langle i\rangle} \cdot x^{\langle j\rangle}$. That is the same in
 # both directions, so *en* would be as interesting for *septembre* as *septembre* for *en*. It would also be
-# large for *similar* words, but what a verb needs is its subject, which is not similar to it. With
-# separate matrices a word can ask for something other than what it is.
+# large for *similar* words, so each word would usually look most at itself. But what a verb needs is its
+# subject, which is not similar to it. With separate matrices a word can ask for something other than what
+# it is.
 #
 # </details>
-# <details><summary>3. You make <code>d_k</code> four times as long and leave out the division. What happens
+# <details><summary>3. You make <code>d_k</code> four times as large and leave out the division. What happens
 # to the typical size of a score, and to the training?</summary>
 #
 # The variance becomes four times as large, the typical size twice as large (its root). Softmax becomes more

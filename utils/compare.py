@@ -80,15 +80,13 @@ def _compare_list(got: Any, wanted: list, parts: list[str], zeros_exact: bool) -
         return Mismatch(f"expected {len(wanted)} results ({', '.join(names)}), got {len(got)}")
     for name, one, other in zip(names, got, wanted):
         if difference := compare(one, other, zeros_exact=zeros_exact):
-            return Mismatch(
-                f"{name}: {difference.sentence}", name, difference.index, difference.got, difference.wanted
-            )
+            return Mismatch(f"{name}: {difference.sentence}", name, difference.index, difference.got, difference.wanted)
     return None
 
 
 def _compare_dict(got: Any, wanted: dict, zeros_exact: bool) -> Mismatch | None:
     if not isinstance(got, dict) or got.keys() != wanted.keys():
-        came = f"the names {sorted(got)}" if isinstance(got, dict) else describe(got)
+        came = f"the names {str(sorted(got))[:200]}" if isinstance(got, dict) else describe(got)
         return Mismatch(f"expected the names {sorted(wanted)}, got {came}")
     names = list(wanted)
     return _compare_list([got[name] for name in names], [wanted[name] for name in names], names, zeros_exact)

@@ -19,14 +19,13 @@ from typing import Any
 import msgpack
 import numpy as np
 
-DTYPES = frozenset(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
-)
+DTYPES = frozenset("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split())
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_ITEMS = 250_000  # in lists and dicts; an empty list is one byte here and sixty in memory
 
 _ARRAY, _TENSOR, _UNSUPPORTED = 1, 2, 3
+_FOREIGN = (bytes, msgpack.Timestamp)  # what msgpack knows besides plain values
 
 
 @dataclass(frozen=True)
@@ -63,18 +62,24 @@ def unpack(data: bytes) -> Any:
         raise BadValue(f"expected at most {MAX_BYTES} bytes, got {len(data)}")
     items = 0
 
-    def counted(container: Any) -> Any:
+    def minded(container: list | dict) -> list | dict:
         nonlocal items
         items += 1 + len(container)
         if items > MAX_ITEMS:
             raise BadValue(f"more than {MAX_ITEMS} items")
+        if type(container) is dict and not all(type(key) is str for key in container):
+            raise BadValue("a key that is no text")
+        if any(type(item) in _FOREIGN for item in (container.values() if type(container) is dict else container)):
+            raise BadValue("an item that is no plain value")
         return container
 
     try:
-        return msgpack.unpackb(
-            data, raw=False, strict_map_key=True, ext_hook=_rebuild, list_hook=counted, object_hook=counted,
-            max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS,
-        )  # fmt: skip
+        return minded([
+            msgpack.unpackb(
+                data, raw=False, strict_map_key=True, ext_hook=_rebuild, list_hook=minded, object_hook=minded,
+                max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS,
+            )
+        ])[0]  # fmt: skip
     except BadValue:
         raise
     except Exception as error:  # msgpack raises many types on malformed bytes: all mean the same here
@@ -109,6 +114,11 @@ def plain(value: Any, depth: int = 0) -> Any:
     if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
         return _plain_tensor(value, torch)
     return Unsupported(_type_name(kind))
+
+
+def printable(text: str) -> str:
+    """A text on one line, without what drives a terminal or turns the direction of writing."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _plain_array(array: np.ndarray) -> np.ndarray | Unsupported:
@@ -160,7 +170,7 @@ def _rebuild(code: int, data: bytes) -> Any:
     if code == _UNSUPPORTED:
         if not (type(fields) is list and [type(field) for field in fields] == [str, str]):
             raise BadValue("a malformed note about an unsupported object")
-        return Unsupported(fields[0][:200], fields[1][:200])
+        return Unsupported(printable(fields[0][:200]), printable(fields[1][:200]))
     if code not in (_ARRAY, _TENSOR):
         raise BadValue(f"unknown extension type {code}")
     array = _array(fields)

@@ -37,6 +37,19 @@ def switched_off(x):
     return by_torch(x)
 
 
+def switched_off_and_on(x):
+    hook = sys.getprofile()
+    sys.setprofile(None)
+    try:
+        return by_torch(x)
+    finally:
+        sys.setprofile(hook)
+
+
+def a_later_stand_in(x):
+    return stand_in("scaled_dot_product_attention")(np.ones((1, 1)), x[:, None], x[:, None])[1][0]
+
+
 def in_a_thread(x):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -49,7 +62,8 @@ def the_stand_in_itself(x):
 
 
 CHEATS = [
-    by_torch, under_another_name, imported_inside, caught, switched_off, in_a_thread, the_stand_in_itself,
+    by_torch, under_another_name, imported_inside, caught, switched_off, switched_off_and_on, in_a_thread, the_stand_in_itself,
+    a_later_stand_in,
     stand_in("softmax"),
 ]  # fmt: skip
 
@@ -69,3 +83,13 @@ def test_a_stand_in_for_another_exercise_may_be_called():
     namespace = {"softmax": lambda x: namespace["helper"](x), "helper": stand_in("softmax")}
     helper_of_other = namespace | {"attend": lambda x: namespace["helper"](x)}
     assert probe.run(helper_of_other, REQUEST | {"name": "attend"})["status"] == "value"
+
+
+def test_an_earlier_stand_in_is_free_only_while_it_runs():
+    def attend(x):
+        stand_in("softmax")(x)
+        return by_torch(x)
+
+    request = REQUEST | {"name": "attend_one_word"}
+    assert probe.run({"attend_one_word": stand_in("softmax")}, request)["status"] == "value"
+    assert probe.run({"attend_one_word": attend}, request)["status"] == "refused"
