@@ -1,7 +1,7 @@
-"""`grader bundle`: the zip that students get, to learn at home or on Colab.
+"""`grader bundle`: the zip that students get. Lessons and `utils`; no solutions, no grader.
 
-It holds the notebooks, `utils`, and what is needed to install them; no solutions and no grader. The
-same course gives the same bytes.
+Unpacked it is a folder to work in; given to pip as it is, it installs `utils` with the lessons' data
+files, which is what Colab and Kaggle need. The same course gives the same bytes.
 """
 
 from __future__ import annotations
@@ -12,60 +12,63 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.lessons import COURSE_ROOT
+from utils.checkset import SUFFIX
 
 NAME = "transformer-course"
-INSTRUCTOR_PART = "# --- left out of the student bundle ---"
-README = f"""# Learn the Transformer by writing one
-
-Unpack this folder, then in a terminal inside it:
-
-    pip install -r requirements.txt
-    jupyter lab notebooks/00_welcome/00_welcome.ipynb
-
-Everything then works offline. On Colab or Kaggle upload the zip and run `%pip install {NAME}.zip` in a
-cell, restart the kernel, and open a notebook in its own folder beside its `.checks.json` file.
-"""
+README = Path(__file__).with_name("bundle_readme.md")
+LEFT_OUT = "# --- left out of the student bundle ---"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file: a zip's earliest
 
 
-def bundle(root: Path = COURSE_ROOT, target: Path | None = None) -> Path:
-    """Writes the zip; returns its path.
-
-    Args:
-        root: the course's folder.
-        target: the zip, by default build/transformer-course.zip.
+def bundle(root: Path = COURSE_ROOT) -> Path:
+    """Writes build/transformer-course.zip of the course in `root`; returns where it is.
 
     Raises:
-        GraderError: the notebooks have not been built.
+        GraderError: the course is not released.
     """
-    target = target or root / "build" / f"{NAME}.zip"
-    notebooks = sorted((root / "notebooks").rglob("*.*"))
-    if not notebooks:
-        raise GraderError("there are no notebooks to bundle: run `grader release` first")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    files = collect(root)
+    target = root / "build" / f"{NAME}.zip"
+    target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted(_contents(root, notebooks).items()):
-            entry = zipfile.ZipInfo(f"{NAME}/{name}", (1980, 1, 1, 0, 0, 0))
+        for name, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(f"{NAME}/{name}", EPOCH)
             entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, wherever it is made: the line above counts there
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return target
 
 
-def _contents(root: Path, notebooks: list[Path]) -> dict[str, bytes]:
-    """What goes in, by name; line ends and order do not depend on the machine."""
-    utils = [path for path in (root / "utils").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    plain = [*notebooks, *utils, root / "LICENSE"]
-    found = {path.relative_to(root).as_posix(): path.read_bytes() for path in plain if path.is_file()}
-    project = (root / "pyproject.toml").read_text(encoding="utf-8").partition(INSTRUCTOR_PART)[0]
-    requirements = (root / "requirements.txt").read_text(encoding="utf-8")
-    texts = {"pyproject.toml": project, "requirements.txt": requirements, "README.md": README}
-    return found | {name: text.encode() for name, text in texts.items()}
+def collect(root: Path) -> dict[str, bytes]:
+    """What goes into the bundle, by name.
+
+    Raises:
+        GraderError: the course is not released.
+    """
+    lessons = sorted(path.stem for path in (root / "solutions").glob("*.py"))
+    files = {}
+    for lesson in lessons:
+        for name in (f"{lesson}.ipynb", f"{lesson}{SUFFIX}"):
+            path = root / "notebooks" / lesson / name
+            if not path.exists():
+                raise GraderError(f"{path.relative_to(root).as_posix()} is missing: run `grader release` first")
+            files[f"notebooks/{lesson}/{name}"] = path.read_bytes()
+        # once more within the package: on Colab no folder lies around the notebook
+        files[f"utils/checks/{lesson}{SUFFIX}"] = files[f"notebooks/{lesson}/{lesson}{SUFFIX}"]
+    for path in sorted((root / "utils").rglob("*")):
+        if path.suffix in (".py", ".json"):
+            files[path.relative_to(root).as_posix()] = path.read_bytes()
+    for name in ("requirements.txt", "LICENSE"):
+        files[name] = (root / name).read_bytes()
+    files["pyproject.toml"] = (root / "pyproject.toml").read_text(encoding="utf-8").partition(LEFT_OUT)[0].encode()
+    files["README.md"] = README.read_bytes()
+    return files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, metavar="ZIP", help=f"where to write it (default build/{NAME}.zip)")
+    """Has none."""
 
 
 def main(args: argparse.Namespace) -> int:
-    """Writes the zip and says where."""
-    print(bundle(target=args.output))
+    """Makes the bundle of this course."""
+    print(f"wrote {bundle().relative_to(COURSE_ROOT)}")
     return 0

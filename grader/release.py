@@ -14,8 +14,11 @@ import argparse
 import ast
 import copy
 import hashlib
+import math
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -37,6 +40,7 @@ from grader.lessons import BEGIN, COURSE_ROOT, END, LessonSource, read_lesson, w
 from grader.spec import Lesson, lesson_names, load_lesson
 from utils.checkset import SUFFIX, write
 
+LOOSE_MARKERS = ("BEGIN SOLUTION", "END SOLUTION")  # what nbgrader looks for in a line
 STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 HIDDEN = """### BEGIN HIDDEN TESTS
 import grader.stock; grader.stock.grade("{lesson}", "{exercise}", globals())
@@ -61,18 +65,42 @@ def release(root: Path = COURSE_ROOT, target: Path | None = None, execute: bool 
         GraderError: a lesson and its exercises do not fit together; the sentence names lesson, cell, reason.
     """
     names, target = _lessons(root), target or root
-    for name in names:
+    built = {name: _build(name, root) for name in names}  # all of them first: a refusal leaves no half release
+    source, notebooks = target / "build" / "source", target / "notebooks"
+    for name, (staged, students, data) in built.items():
+        for folder, notebook in ((source, staged), (notebooks, students)):
+            _write(folder / name / f"{name}.ipynb", _text(notebook))
+            _write(folder / name / f"{name}{SUFFIX}", data)
+            _remove_others(folder / name, [f"{name}.ipynb", f"{name}{SUFFIX}"])
+    _remove_others(source, names)
+    _remove_others(notebooks, names)
+    for name, (staged, _, data) in built.items() if execute else ():
+        execute_solutions(staged, data, target / "build" / "solutions" / name)
+    return names
+
+
+def _build(name: str, root: Path) -> tuple[NotebookNode, NotebookNode, str]:
+    """A lesson's staged notebook, its student version, and the text of its data file."""
+    with _told_of(name):
         source, lesson = read_lesson(name, root), load_lesson(name)
         staged = stage(source, lesson)
-        data = write([exercise.visible_checkset() for exercise in lesson.exercises.values()])
-        for folder, notebook in (("build/source", staged), ("notebooks", student_version(staged))):
-            _write(target / folder / name / f"{name}.ipynb", _text(notebook))
-            _write(target / folder / name / f"{name}{SUFFIX}", data)
-        if execute:
-            execute_solutions(staged, data, target / "build" / "solutions" / name)
-    for folder in ("notebooks", "build/source"):
-        _remove_others(target / folder, names)
-    return names
+        students = student_version(staged)
+    checksets = []
+    for exercise in lesson.exercises.values():
+        with _told_of(f"{name}, exercise {exercise.name}"):
+            checksets.append(exercise.visible_checkset())
+    return staged, students, write(checksets)
+
+
+@contextmanager
+def _told_of(where: str) -> Iterator[None]:
+    """Turns whatever an author's code or nbgrader raises into a sentence that says where."""
+    try:
+        yield
+    except GraderError:
+        raise
+    except Exception as error:  # an author's code may raise anything
+        raise GraderError(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def stage(source: LessonSource, lesson: Lesson) -> NotebookNode:
@@ -145,34 +173,57 @@ def _check(source: LessonSource, lesson: Lesson) -> None:
             refuse(f"exercise {name}", f'it is described in grader/exercises but has no cell solution="{name}"')
         if name not in tests:
             refuse(f"exercise {name}", f'it has no cell tests="{name}", so nothing would be graded')
-        if not exercise.points > 0 or any(points <= 0 for points in exercise.aspects.values()):
-            refuse(f"exercise {name}", f"its aspects must each have points above 0, got {exercise.aspects}")
+        if not exercise.aspects or not all(_is_points(points) for points in exercise.aspects.values()):
+            refuse(f"exercise {name}", f"its points do not add up: each aspect needs some above 0, got {exercise.aspects}")
     for cell in source.cells:
         if name := cell.metadata.get("solution"):
             if complaint := _answer_complaint(cell.source, name):
                 refuse(f'cell solution="{name}"', complaint)
         elif name := cell.metadata.get("tests"):
-            if f"check({name})" not in cell.source:
+            if not _calls_check(cell.source, name):
                 refuse(f'cell tests="{name}"', f"it must call check({name})")
-        elif BEGIN in cell.source or END in cell.source:
+        elif any(marker in cell.source for marker in LOOSE_MARKERS):
             refuse(f"cell {cell.source.splitlines()[0]!r}", "solution markers outside a cell marked as a solution")
+        if "HIDDEN TESTS" in cell.source or "MARK SCHEME" in cell.source:
+            refuse(f"cell {cell.source.splitlines()[0]!r}", "nbgrader's hidden regions are written by the builder alone")
+    for name in lesson.exercises:
+        if _place(source, "tests", name) < _place(source, "solution", name):
+            refuse(f'cell tests="{name}"', "it stands before the answer that it checks")
     order = [name for name in answers if name in lesson.exercises]
     if order != list(lesson.exercises):
         refuse("exercises", f"the lesson has the order {order}, grader/exercises {list(lesson.exercises)}")
 
 
 def _answer_complaint(source: str, name: str) -> str:
-    lines = [line.strip() for line in source.splitlines()]
-    begins, ends = lines.count(BEGIN), lines.count(END)
-    if (begins, ends) == (0, 0):
+    # nbgrader takes any line that has the words for a marker: one that we do not read as such could end
+    # its region early, and publish the rest of the solution
+    markers = [line.strip() for line in source.splitlines() if any(marker in line for marker in LOOSE_MARKERS)]
+    if not markers:
         return f"it has no markers '{BEGIN}' and '{END}', so its solution would be published"
-    if begins != ends or lines.index(BEGIN) > lines.index(END):
-        return f"its markers do not pair up ({begins} of '{BEGIN}', {ends} of '{END}')"
+    if markers != [BEGIN, END] * (len(markers) // 2):
+        return f"its markers must be '{BEGIN}', '{END}' in turn, got {markers}"
     try:
         defined = {getattr(node, "name", None) for node in ast.parse(source).body}
     except SyntaxError as error:
         return f"it is not Python: {error.msg} (line {error.lineno})"
     return "" if name in defined else f"it does not define {name}"
+
+
+def _calls_check(source: str, name: str) -> bool:
+    """Whether it really calls `check(name)`: a comment that says so does not."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    except SyntaxError:
+        return False
+    return any(ast.unparse(call) == f"check({name})" for call in calls)
+
+
+def _is_points(points: object) -> bool:
+    return isinstance(points, (int, float)) and math.isfinite(points) and points > 0
+
+
+def _place(source: LessonSource, kind: str, name: str) -> int:
+    return next(index for index, cell in enumerate(source.cells) if cell.metadata.get(kind) == name)
 
 
 def _marks(grade_id: str, solution: bool = False, grade: bool = False, locked: bool = False, points: float = 0) -> dict:
@@ -193,9 +244,8 @@ def _cell_id(cell: NotebookNode, seen: Counter) -> str:
 
 
 def _text(notebook: NotebookNode) -> str:
-    """The bytes that nbgrader's exporter would write."""
-    text, _ = NotebookExporter().from_notebook_node(notebook)
-    return text
+    """The text that nbgrader's exporter would write."""
+    return NotebookExporter().from_notebook_node(notebook)[0]
 
 
 def _write(path: Path, text: str) -> None:
