@@ -178,6 +178,18 @@ class Notebook:
         self.command("notebook:run-all-above")
         return self.run(cell)
 
+    def run_all(self) -> None:
+        self.command("notebook:run-all-cells")
+        self.wait_until_idle()
+
+    def too_wide(self) -> list[str]:
+        """The outputs and texts that do not fit into their place, as they begin."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll('.jp-OutputArea-output, .jp-RenderedMarkdown')]
+                .filter(part => part.scrollWidth > part.clientWidth + 1)
+                .map(part => part.innerText.slice(0, 80))"""
+        )
+
     def _execute(self, command: str, cell: Locator) -> Locator:
         self.command(command)
         cell.locator(".jp-InputArea-prompt", has_text="]:").first.wait_for()

@@ -153,7 +153,7 @@ def test_edits_change_neither_a_good_nor_a_bad_grade(edit, grade):
     notebook = cells(softmax=WRONG["softmax"], project_qkv="raise NotImplementedError")
     edit(notebook)
     result = grade(notebook)
-    assert lost(result) == {"softmax": 0, "project_qkv": 0}
+    assert lost(result) == {"softmax": 0, "project_qkv": 0}, [v.message for v in result.results.values()]
     assert result.max_score == sum(FULL.values())
     points = {c.metadata.nbgrader.grade_id: c.metadata.nbgrader.points for c in marked(result.notebook, "grade")}
     assert points == {f"test_{name}": points for name, points in FULL.items()}
