@@ -86,7 +86,8 @@ class Card:
     def _notes(self) -> list[tuple[str, str]]:
         verdict, notes = self.verdict, []
         if verdict.failure:
-            notes.append(("Checked", f"{verdict.failure.says}."))
+            if verdict.status != "missing":
+                notes.append(("Checked", f"{verdict.failure.says}."))
             notes.append(("Found", _as_sentence(verdict.failure.sentence)))
         if verdict.mistake:
             notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
