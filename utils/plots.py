@@ -337,13 +337,14 @@ def masks(
     Raises:
         ValueError: for numbers in place of booleans, another shape, or labels that do not fit.
     """
-    kind = getattr(np.asarray(mask), "dtype", None)
-    if kind != bool:
-        raise ValueError(f"plots.masks: expected mask to be True and False (bool), received {_kind(mask)}.")
     try:
         panels = _array("masks", "mask", mask, ("n_panels", "n_q", "n_k"))
     except ValueError:
         panels = _array("masks", "mask", mask, ("n_q", "n_k"))[None]
+    if np.asarray(mask).dtype.kind != "b":
+        raise ValueError(
+            f"plots.masks: expected mask to be True and False (bool), received {_kind(np.asarray(mask))}."
+        )
     n_panels, n_q, n_k = panels.shape
     if entries is not None:
         entries = [np.asarray(entry) for entry in (entries if np.ndim(mask) == 3 else [entries])]
