@@ -92,8 +92,8 @@ vector_of = {
     "en": [0.0, 0.0, 0.1, 0.2, 1.0, 0.0],
     "septembre": [0.0, 0.0, 0.0, 1.0, 0.1, 0.0],
 }
-translation = {"Jane": "Jane", "visite": "visits", "l'Afrique": "Africa", "en": "in", "septembre": "September"}
-vector_of |= {translation[word]: vector for word, vector in vector_of.items()}
+for word, in_english in zip(sentences[0], ["Jane", "visits", "Africa", "in", "September"]):
+    vector_of[in_english] = vector_of[word]  # a word and its translation: the same vector here
 vector_of |= {"Paris": [0.0, 0.1, 0.9, 0.0, 0.0, 0.0], "May": [0.0, 0.0, 0.1, 0.8, 0.0, 0.1]}
 vector_of |= {"<pad>": [0.0] * 6, "<bos>": [0.0] * 6, "<eos>": [0.0] * 6}
 
@@ -135,7 +135,7 @@ plots.attention(weights, sentences[1], title="Without a mask, <pad> is looked at
 
 # %% [markdown]
 # *Picture: a grid of weights, rows look and columns are looked at. In the rows of Jane, visite and
-# l'Afrique the two columns of <pad> are pale but not zero. The two rows of <pad> are evenly grey.*
+# l'Afrique the two columns of `<pad>` are pale but not zero. The two rows of `<pad>` are evenly grey.*
 #
 # A `<pad>` gets attention although its vector is zero. Its score is 0, and $e^0 = 1$. **A score of zero is
 # not a weight of zero.** The more padding, the more attention it takes. So the same sentence would mean
@@ -164,8 +164,8 @@ plots.attention(weights, sentences[1], title="Without a mask, <pad> is looked at
 # enough:
 
 # %%
-for ids, sentence in zip(french_ids, sentences):
-    print("  ".join(f"{word}: {bool(token_id != pad_id)}" for word, token_id in zip(sentence, ids)))
+for sentence in sentences:
+    print("  ".join(f"{word}: {word != '<pad>'}" for word in sentence))
 
 # %% [markdown]
 # That is a table `(batch, n)`. Attention weights have more axes. In a Transformer they have shape
@@ -256,7 +256,7 @@ for row, sentence in zip(mask, sentences):
 
 # %% [markdown]
 # *Pictures: two grids, rows look and columns are looked at; a dark cell with a dot may be looked at, a
-# hatched one is hidden. In the first grid all cells are dark. In the second the two columns of <pad> are
+# hatched one is hidden. In the first grid all cells are dark. In the second the two columns of `<pad>` are
 # hatched from top to bottom.*
 #
 # Whole **columns** are hidden: nobody looks at `<pad>`. The *rows* of `<pad>` are open. `<pad>` may look
@@ -326,7 +326,7 @@ check(causal_mask)
 
 # %%
 english_words = ["Jane", "visits", "Africa", "in", "September"]
-plots.masks(causal_mask(5), english_words, title="Who may look at whom while the translation is written")
+plots.masks(causal_mask(5), english_words, title="Who may look at whom while translating")
 
 # %% [markdown]
 # *Picture: a grid of five by five. The cells on and below the diagonal are dark, a triangle: the row of Jane
@@ -412,7 +412,7 @@ for row, sentence in zip(mask, translations):
 
 # %% [markdown]
 # *Pictures: two grids of seven by seven. The first is the triangle. The second is the triangle with the
-# two last columns, those of <pad>, hatched.*
+# two last columns, those of `<pad>`, hatched.*
 #
 # Now with the padding on the left. *Before you run the cell:* what do the first two rows look like?
 
@@ -422,7 +422,7 @@ left_ids = np.array([[english.index(word) for word in left_padded]])
 plots.masks(decoder_mask(left_ids, pad_id)[0, 0], left_padded)
 
 # %% [markdown]
-# *Picture: a grid of five by five. The two columns of <pad> are hatched, and so is all above the diagonal.
+# *Picture: a grid of five by five. The two columns of `<pad>` are hatched, and so is all above the diagonal.
 # The first two rows have no dark cell at all.*
 #
 # The two `<pad>` in front have nothing to look at: they may not see the future, and what is not future is
@@ -446,14 +446,20 @@ ideas = {
     "take 10 off the hidden scores": softmax(scores - 10.0 * ~may_look),
 }
 for idea, row in ideas.items():
-    print(f"{idea:<33} weights {row}  hidden {row[~may_look].sum():.6f}  sum {row.sum():.3f}")
+    hidden = row[~may_look].sum()
+    print(f"{idea:<33} weights {row}  hidden {hidden:.6f}  sum {row.sum():.3f}")
+
+loud = np.array([1.0, 2.0, 0.5, 10000.0, 1.5])  # the same, but a hidden key has a very large score
+print("\nnow with a hidden score of 10,000:")
+print("multiply the weights by the mask ", softmax(loud) * may_look)
+print("take 10 off the hidden scores    ", softmax(loud - 10.0 * ~may_look))
 
 # %% [markdown]
 # - **Multiply the scores by the mask:** a score of 0 is an ordinary score. The hidden keys weigh.
 # - **Multiply the weights by the mask:** nothing hidden is left, but the row no longer adds up to 1. You
-#   could divide by the sum again. But if a hidden score is 10,000, softmax has already given it
-#   everything: the others are 0, and 0 divided by 0 is `nan`.
-# - **Take a large number off:** better. But 10 is not enough for an exact 0, and a score of 10,000 would
+#   could divide by the sum again. But where a hidden score is very large, softmax has already given it
+#   everything. The others are 0, and 0 divided by 0 is `nan`.
+# - **Take a large number off:** better. But 10 is not enough for an exact 0, and a very large score does
 #   not even notice.
 #
 # The last idea is right if the number is large enough, and the largest of all is infinity. Lesson 01 said
@@ -462,7 +468,9 @@ for idea, row in ideas.items():
 
 # %%
 row = softmax(np.where(may_look, scores, -np.inf))
-print(f"{'minus infinity before softmax':<33} weights {row}  hidden {row[~may_look].sum():.6f}  sum {row.sum():.3f}")
+hidden = row[~may_look].sum()
+print(f"minus infinity before softmax: weights {row}  hidden {hidden:.6f}  sum {row.sum():.3f}")
+print("with a hidden score of 10,000: weights", softmax(np.where(may_look, loud, -np.inf)))
 plots.bars(
     {"all may be looked at": softmax(scores), "two are hidden": row},
     ["key 1", "key 2", "key 3", "key 4", "key 5"],
@@ -570,8 +578,8 @@ plots.attention(
 # *Picture: two grids of weights. On the left all cells may carry weight. On the right everything above the
 # diagonal is 0.00. Jane looks at itself alone; visits gives nearly everything to Jane.*
 #
-# *visits* now shares out among *Jane* and itself what it gave to *Africa* and *September* before. *Jane*
-# has no choice: only itself.
+# *visits* now shares out among *Jane* and itself what it gave to later words before. *Jane* has no
+# choice: only itself.
 #
 # Padding on the left, with the rows that may look at nothing:
 
@@ -582,8 +590,8 @@ print("each row adds up to:", weights.sum(axis=-1), "  any nan:", bool(np.isnan(
 plots.attention(weights, left_padded)
 
 # %% [markdown]
-# *Picture: a grid of weights. The two rows of <pad> are 0.00 throughout, and so are the two columns of
-# <pad>.*
+# *Picture: a grid of weights. The two rows of `<pad>` are 0.00 throughout, and so are the two columns of
+# `<pad>`.*
 #
 # ### Change a future word
 #
@@ -637,7 +645,7 @@ print("moved by:", how_far_outputs_move(english_words, my_words, causal_mask(5))
 # Look at the last row. English words look, but the mask is made from the **French** ids: what has to be
 # hidden is padding among the *keys*. And it is not causal: the French sentence is there from the
 # beginning, all of it. Now you see why the query axis of `padding_mask` has length 1. Seven English tokens
-# or five, it fits:
+# or five, it fits. (If the two languages have different ids for padding, take that of the keys' language.)
 
 # %%
 q, _, _ = queries_keys_values(translations)
@@ -648,7 +656,7 @@ print("q", q.shape, " k", k.shape, " mask", mask.shape, " weights", weights.shap
 plots.attention(weights[1], translations[1], sentences[1], title="English words look at French ones")
 
 # %% [markdown]
-# *Picture: a grid with seven English rows and five French columns. The two columns of <pad> are zero in
+# *Picture: a grid with seven English rows and five French columns. The two columns of `<pad>` are zero in
 # every row.*
 
 # %% [markdown]
@@ -701,7 +709,8 @@ plots.masks(
 # | Keras, `MultiHeadAttention(attention_mask=…)` | may be looked at | `(batch, n_q, n_k)` |
 #
 # Does the translation hold? We ask PyTorch itself. Each of its two functions gets your mask in its own
-# dialect, and must find the same outputs as your `masked_attention`.
+# dialect, and must find the same outputs as your `masked_attention`. (Keras is not needed for this course.
+# Its row is taken from its documentation.)
 
 # %%
 import torch
@@ -717,6 +726,7 @@ with torch.no_grad():  # projections that change nothing, so that attention alon
     module.in_proj_weight.copy_(torch.eye(4).repeat(3, 1))
     module.out_proj.weight.copy_(torch.eye(4))
 
+future = torch.from_numpy(~causal_mask(5))  # True at what is hidden
 theirs = {
     "F.scaled_dot_product_attention, boolean": F.scaled_dot_product_attention(
         t, t, t, attn_mask=torch.from_numpy(ours)
@@ -726,18 +736,14 @@ theirs = {
     ),
     "nn.MultiheadAttention, attn_mask": module(t, t, t, attn_mask=torch.from_numpy(~ours))[0],
     "nn.MultiheadAttention, both masks": module(
-        t,
-        t,
-        t,
-        attn_mask=torch.from_numpy(~causal_mask(5)),
-        key_padding_mask=torch.from_numpy(~real[None]),
+        t, t, t, key_padding_mask=torch.from_numpy(~real[None]), attn_mask=future
     )[0],
 }
 for name, result in theirs.items():
     print(f"{name:<42} same as yours: {np.allclose(result.detach().numpy(), mine)}")
 
-wrong = F.scaled_dot_product_attention(t, t, t, attn_mask=torch.from_numpy(~ours))
-print(f"{'F.scaled_dot_product_attention, wrong way':<42} same as yours: {np.allclose(wrong.numpy(), mine)}")
+wrong = F.scaled_dot_product_attention(t, t, t, attn_mask=torch.from_numpy(~ours)).numpy()
+print(f"{'F.scaled_dot_product_attention, wrong way':<42} same as yours: {np.allclose(wrong, mine)}")
 
 # %% [markdown]
 # Note what the last line did **not** say: no error, no warning. A mask the wrong way round runs as
@@ -747,10 +753,10 @@ print(f"{'F.scaled_dot_product_attention, wrong way':<42} same as yours: {np.all
 #
 # With a large negative number in place of $-\infty$, a row with nothing to look at does not become `nan`:
 # all its scores are equally low, and it spreads its attention evenly, over padding or future. That is no
-# `nan`, but it is not nothing either. And numbers with 16 bits do not reach that far: the largest
-# one in half precision is 65504 (`np.finfo(np.float16).max`), so `-1e10` becomes minus infinity again, and
-# `-1e9` too. A much smaller number, such as `-10`, still lets some weight through, as you measured above.
-# And the slip `-1e-9`, a minus too many, hides nothing.
+# `nan`, but it is not nothing either. And numbers of half precision do not reach that far
+# (`np.finfo(np.float16).max` is their largest), so there `-1e9` becomes minus infinity again. A much
+# smaller number, such as `-10`, still lets some weight through, as you measured above. And the slip `-1e-9`,
+# a minus too many, hides nothing.
 #
 # </details>
 
@@ -818,7 +824,7 @@ def teacher_forcing(target_ids):
                [1, 9, 2]]), array([[7, 8, 2],
                [9, 2, 0]]))
 
-    Source: R. Williams, D. Zipser (1989), who named it; "shifted right" in Vaswani et al. (2017), figure 1.
+    Source: Williams, Zipser (1989); "shifted right" in Vaswani et al. (2017), figure 1.
     """
     ### BEGIN SOLUTION
     return target_ids[:, :-1], target_ids[:, 1:]
@@ -848,8 +854,8 @@ plots.masks(
 )
 
 # %% [markdown]
-# *Picture: the triangle of six by six. The rows are named "<bos> → Jane" to "September → <eos>", the columns
-# "<bos>" to "September". In each row, the words up to the one before the arrow are dark.*
+# *Picture: the triangle of six by six. The rows are named `<bos>` → Jane to September → `<eos>`, the columns
+# `<bos>` to September. In each row, the words up to the one before the arrow are dark.*
 #
 # In every row the word after the arrow is hidden, and it is the very next column. That is why a word may
 # look at itself, and why it must not look one place further.
@@ -904,7 +910,8 @@ for n_layers in (1, 2):
     training = stack(x, n_layers, causal_mask)
     for name, mask_of in {"with the mask": causal_mask, "without": lambda n: None}.items():
         steps = [stack(x[:known], n_layers, mask_of)[-1] for known in range(1, 7)]
-        print(f"{n_layers} layer(s), word by word {name:<14} same as in training: {np.allclose(training, steps)}")
+        same = np.allclose(training, steps)
+        print(f"{n_layers} layer(s), word by word {name:<14} same as in training: {same}")
 
 # %% [markdown]
 # With one layer the mask makes no difference at test time. With two it does. Without it, *Jane* would look
@@ -914,7 +921,8 @@ for n_layers in (1, 2):
 # hand. At test time it keeps everything as it was in training.
 #
 # One difference remains. In training the first words are always right, "as if translated perfectly". At
-# test time they are the network's own, and may be wrong. Lesson 08 deals with that.
+# test time they are the network's own, and may be wrong. That is the price of teacher forcing (Ranzato and
+# others, in "Further reading").
 
 # %% [markdown]
 # ## 8. Broken on purpose
@@ -924,8 +932,8 @@ for n_layers in (1, 2):
 # There are two candidates for the model, and they differ in one line: the mask.
 #
 # First the texts, and a tiny model that learns by gradient descent. You need not read every line. The
-# attention in it is your `masked_attention`; words are looked up by position, mixed, and turned into
-# guesses for the next word.
+# attention in it is your `masked_attention`: each position learns where to look, and turns what it sees
+# there into a guess for the next word.
 
 # %%
 month_of = {"Jane": "September", "Paul": "May", "Lea": "July", "Tom": "March"}
@@ -977,8 +985,8 @@ def train(mask, steps=400, rate=10.0):
 
 
 # %% [markdown]
-# Model A uses your `causal_mask`. Model B was made by a colleague, who took the line for the mask from a
-# program that uses `nn.MultiheadAttention`. Both are trained on the same texts.
+# Model A uses your `causal_mask`. Model B was made by a colleague, who copied the line for the mask from
+# another project. Both are trained on the same texts.
 
 # %%
 def colleagues_mask(n):
@@ -1091,8 +1099,8 @@ print(write(mended_b, mask_b, ["<bos>", "Jane"]))
 # nothing, its output is zero, and only one habit is left: after nothing comes `<eos>`, since that was
 # the only position in training that saw nothing either.
 #
-# The slip: `colleagues_mask` is made for `nn.MultiheadAttention`, where True means "hidden". In our
-# dialect it says: look at the future only. One `~` mends it: `~colleagues_mask(n)`.
+# The slip: the copied line speaks another dialect. It is made for `nn.MultiheadAttention`, where True means
+# "hidden". In our dialect it says: look at the future only. One `~` mends it: `~colleagues_mask(n)`.
 #
 # This has really happened. A user of TensorFlow's Transformer tutorial put Keras's attention in the place
 # of the tutorial's own, whose masks mean the opposite, and reported 100 % accuracy and a loss near zero
@@ -1168,7 +1176,7 @@ for name, mask in {
 # copying again, by another slip.
 #
 # </details>
-# <details><summary>5. Why is <code>mask</code> combined with "and", not with "or"?</summary>
+# <details><summary>5. Why does <code>decoder_mask</code> join its two parts by "and", not by "or"?</summary>
 #
 # A word must be real *and* not in the future. With "or" a real word of the future could be looked at, and
 # padding of the past as well.
@@ -1188,7 +1196,7 @@ for name, mask in {
 #   in the decoder, by minus infinity before softmax; section 3.1: the outputs "offset by one position";
 #   figure 1: "shifted right".
 # - R. Williams, D. Zipser, *A Learning Algorithm for Continually Running Fully Recurrent Neural Networks*,
-#   Neural Computation 1 (1989): teacher forcing gets its name.
+#   Neural Computation 1 (1989): teacher forcing, under this name.
 # - M. Ranzato, S. Chopra, M. Auli, W. Zaremba, *Sequence Level Training with Recurrent Neural Networks*,
 #   ICLR 2016: what goes wrong when a network meets its own words only at test time (exposure bias).
 # - PyTorch documentation of `torch.nn.functional.scaled_dot_product_attention` and
