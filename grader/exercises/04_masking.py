@@ -68,6 +68,13 @@ def true_at_the_padding(token_ids, pad_id):
     return (token_ids == pad_id)[:, None, None, :]
 
 
+@padding_mask.mistake(
+    "`not` asks a whole array whether it is true, which has no answer. Look for a comparison that works place by place."
+)
+def not_before_a_whole_array(token_ids, pad_id):
+    return not token_ids == pad_id
+
+
 @padding_mask.mistake("You compare with 0, whatever `pad_id` says. Another vocabulary may keep its padding at another id.")
 def padding_id_taken_for_zero(token_ids, pad_id):
     return (token_ids != 0)[:, None, None, :]
@@ -369,6 +376,22 @@ def sentences_taken_for_queries(token_ids, pad_id):
     return (token_ids != pad_id) & triangle(token_ids.shape[-1])
 
 
+@decoder_mask.mistake(
+    "`and` asks each whole array whether it is true, which has no answer. Look for the operator that works place by place."
+)
+def and_between_whole_arrays(token_ids, pad_id):
+    real, past = both_masks(token_ids, pad_id)
+    return real and past
+
+
+@decoder_mask.mistake(
+    "The triangle is as large as the number of sentences. It should be as large as the number of words in one: which "
+    "axis is that?"
+)
+def sentences_counted_for_words(token_ids, pad_id):
+    return (token_ids != pad_id)[:, None, None, :] & triangle(len(token_ids))
+
+
 @decoder_mask.mistake("This is a mask of the numbers 0 and 1. A mask here is boolean: join the two with a logical “and”.")
 def ones_and_zeros_for_true_and_false(token_ids, pad_id):  # noqa: F811
     real, past = both_masks(token_ids, pad_id)
@@ -484,6 +507,16 @@ def masked_attention(rng):
 def mask_inverted(q, k, v, mask=None):
     scores = scores_of(q, k)
     weights = softmax(scores if mask is None else np.where(mask, -np.inf, scores))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Your very low number goes to the keys that may be looked at, and hidden keys keep their scores. Look at the order "
+    "of the two choices in np.where, and at what True means."
+)
+def minus_a_billion_at_visible_keys(q, k, v, mask=None):
+    scores = scores_of(q, k)
+    weights = softmax(scores if mask is None else np.where(mask, -1e9, scores))
     return weights @ v, weights
 
 
@@ -658,10 +691,8 @@ def output_from_before_the_mask(q, k, v, mask=None):
 )
 def mask_used_as_an_index(q, k, v, mask=None):
     scores = scores_of(q, k)
-    if mask is None:
-        mask = np.ones(scores.shape, dtype=bool)
     scores[~mask] = -np.inf
-    weights = np.nan_to_num(softmax(scores))
+    weights = softmax(scores)
     return weights @ v, weights
 
 
@@ -670,6 +701,24 @@ def mask_used_as_an_index(q, k, v, mask=None):
 )
 def no_mask_hides_everything(q, k, v, mask=None):
     weights = np.nan_to_num(softmax(np.where(mask, scores_of(q, k), -np.inf)))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Without a mask, and where a mask leaves a row nothing, you get NaN: np.where takes None for False, so all scores "
+    "become minus infinity. mask=None means that everything may be looked at."
+)
+def no_mask_gives_nan(q, k, v, mask=None):
+    weights = softmax(np.where(mask, scores_of(q, k), -np.inf))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Without a mask the code stops: `~` turns an array round, but None is no array. mask=None means that everything may "
+    "be looked at."
+)
+def none_turned_round(q, k, v, mask=None):
+    weights = softmax(np.where(~mask, -np.inf, scores_of(q, k)))
     return weights @ v, weights
 
 
