@@ -138,9 +138,40 @@ def _self_attention(x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.nda
     return _scaled_dot_product_attention(*_project_qkv(x, w_q, w_k, w_v))
 
 
+def _padding_mask(token_ids: np.ndarray, pad_id: int) -> np.ndarray:
+    import torch
+
+    ids = torch.from_numpy(np.ascontiguousarray(token_ids))
+    return torch.isin(ids, pad_id, invert=True).reshape(len(ids), 1, 1, -1).numpy()
+
+
+def _causal_mask(n: int) -> np.ndarray:
+    import torch
+
+    return torch.nn.Transformer.generate_square_subsequent_mask(n).isfinite().numpy()
+
+
+def _teacher_forcing(target_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    ids = torch.from_numpy(np.ascontiguousarray(target_ids))
+    decoder_input, labels = ids.unfold(1, ids.shape[1] - 1, 1).unbind(1)
+    return decoder_input.numpy(), labels.numpy()
+
+
 # In the order of the course: an exercise may lean on what stands before it (see utils.byhand).
 STAND_INS: dict[str, Callable] = {
     function.__name__.removeprefix("_"): function
-    for function in (_embed, _softmax, _project_qkv, _attend_one_word, _scaled_dot_product_attention, _self_attention)
+    for function in (
+        _embed,
+        _softmax,
+        _project_qkv,
+        _attend_one_word,
+        _scaled_dot_product_attention,
+        _self_attention,
+        _padding_mask,
+        _causal_mask,
+        _teacher_forcing,
+    )
 }
 byhand.STAND_INS.update({name: function.__code__ for name, function in STAND_INS.items()})
