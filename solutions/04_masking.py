@@ -124,7 +124,7 @@ def queries_keys_values(words):
     """q, k and v of a list of words, or of several lists of the same length."""
     x = np.array([[vector_of[word] for word in sentence] for sentence in np.atleast_2d(words)])
     x = x if np.ndim(words) == 2 else x[0]
-    return x @ w_q, x @ w_k, x @ w_v
+    return tuple(x @ w for w in (w_q, w_k, w_v))
 
 
 # %%
