@@ -167,7 +167,8 @@ plots.vectors(
 # ### Exercise: `position_angles`
 #
 # Return a table of angles: one row for each position 0, 1, …, `n_positions - 1`, one column for each clock.
-# When `d_model` is odd, raise a `ValueError`.
+# When `d_model` is odd, raise a `ValueError`. (That holds for all functions of this lesson. Those that call this
+# one do it by themselves.)
 #
 # <details><summary>Hint 1: by hand, for one number</summary>
 #
@@ -432,10 +433,10 @@ print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), s
 
 # %% [markdown]
 # *Picture: dot product against offset, from -50 to 49. The highest point is at offset 0. To both sides the
-# curve falls steeply at first, then slowly, with small waves. It is the same to the left and to the right.*
+# curve falls steeply at first, then slowly, in waves. It is the same to the left and to the right.*
 #
-# Two positions are the more similar the closer they are, apart from small waves. And the print-out shows
-# more: **only the distance counts**, not where in the text it is measured. The reason is a rule for angles,
+# Two positions are the more similar the closer they are. (The waves are the fastest hands, which come round
+# again. The slower ones carry the fall.) And the print-out shows more: **only the distance counts**, not where in the text it is measured. The reason is a rule for angles,
 # $\sin a \sin b + \cos a \cos b = \cos(a - b)$. Applied to every clock, with $\omega_i = 1/base^{2i/d_{model}}$
 # for its pace:
 #
@@ -531,41 +532,59 @@ def embed_with_positions(token_ids, table):
 check(embed_with_positions)
 
 # %% [markdown]
-# **See.** The sentence and the swapped sentence in one call. *Before you run the cell:* which word's vector
-# is the same in both?
+# **See.** What goes into the vectors of our sentence:
 
 # %%
 both = embed_with_positions(np.array([token_ids, swapped_ids]), table)
-print("two sentences", both.shape)
-plots.vectors({"in order": both[0]}, words, digits=2, title="Jane visite l'Afrique en septembre")
-plots.vectors({"swapped": both[1]}, swapped_words, digits=2, title="l'Afrique visite Jane en septembre")
-
-# %% [markdown]
-# *Pictures: the two sentences, five rows of six numbers each. The rows of visite, en and septembre agree. Jane
-# has one row of numbers at the first place and another at the third; so has l'Afrique.*
-#
-# *visite* stands at the same place in both, so its vector is the same. *Jane* is not: at the first place she is
-# $x + p^{\langle 1\rangle}$, at the third place $x + p^{\langle 3\rangle}$. And now the question from the
-# beginning. Does attention notice?
-
-# %%
-new_output, _ = scaled_dot_product_attention(both, both, both)
-plots.bars(
-    {
-        "without positions": np.abs(output[[1, 3, 4]] - swapped_output[[1, 3, 4]]).max(axis=-1),
-        "with positions": np.abs(new_output[0] - new_output[1])[[1, 3, 4]].max(axis=-1),
-    },
-    ["visite", "en", "septembre"],
-    ylabel="largest change",
-    title="How much a word's output changes when Jane and l'Afrique change places",
+print("two sentences in one call:", both.shape)
+plots.vectors(
+    {"word · sqrt(6)": both[0] - p, "+ position": p, "= what attention gets": both[0]},
+    words,
+    title="Jane visite l'Afrique en septembre",
 )
 
 # %% [markdown]
-# *Picture: two bars for each of the three words that stayed where they were. Without positions the change is 0
-# for all three. With positions it is above zero for all three.*
+# *Picture: three grids of five rows and six columns side by side. On the left the words, mostly zeros with one or two
+# large numbers a row. In the middle the encoding of the five positions, as above. On the right their sum.*
 #
-# It does. Each of the three words has noticed that two others have changed places. **Attention itself is as it
-# was**: only what goes into it is different.
+# Now both sentences, the right one and the one where Africa visits Jane. *Before you run the cell:* which rows will
+# be the same?
+
+# %%
+plots.vectors(
+    {"Jane visite l'Afrique …": both[0], "l'Afrique visite Jane …": both[1]},
+    ["Jane / l'Afrique", "visite", "l'Afrique / Jane", "en", "septembre"],
+)
+
+# %% [markdown]
+# *Picture: the vectors of the two sentences side by side. The rows of visite, en and septembre are the same in both.
+# The other two rows differ. And Jane has one row of numbers at the first place of the left sentence, and another one
+# at the third place of the right sentence.*
+#
+# *visite* stands at the same place in both, so its vector is the same. *Jane* does not: at the first place she gets
+# $p^{\langle 1\rangle}$ added, at the third place $p^{\langle 3\rangle}$. And now the question from the beginning: does
+# attention notice? (The queries are shrunk to a fifth here. Otherwise each word would look at hardly anything but
+# itself, and there would be little to see.)
+
+# %%
+new_output, _ = scaled_dot_product_attention(both / 5, both, both)
+plots.vectors(
+    {"Jane visite l'Afrique …": new_output[0, 1:2], "l'Afrique visite Jane …": new_output[1, 1:2]},
+    ["visite"],
+    title="What attention makes of the verb, with positions",
+    digits=2,
+)
+for word, place in (("visite", 1), ("en", 3), ("septembre", 4)):
+    before = np.abs(output[place] - swapped_output[place]).max()
+    after = np.abs(new_output[0, place] - new_output[1, place]).max()
+    print(f"{word:<10} without positions its output changes by {before:.2f}, with positions by {after:.2f}")
+
+# %% [markdown]
+# *Picture: the new vector of visite in the two sentences, six numbers each. The first and the third number differ the
+# most.*
+#
+# It does. All three words that stayed where they were have noticed that two others changed places. **Attention itself
+# is as it was**: only what goes into it is different.
 
 # %% [markdown]
 # ## 5. From one position to another
@@ -641,8 +660,7 @@ def shift_matrix(offset, d_model, base=10000.0):
         >>> np.allclose(shift_matrix(3, 4) @ p[2], p[5])
         True
 
-    Source: Vaswani et al. (2017), section 3.5, last paragraph but one: PE(pos + k) is a linear function
-    of PE(pos).
+    Source: Vaswani et al. (2017), section 3.5: PE(pos + k) is a linear function of PE(pos).
     """
     ### BEGIN SOLUTION
     turns = offset * position_angles(2, d_model, base)[1]
@@ -668,7 +686,9 @@ plots.vectors(two_on, columns, columns, title="Two words on: one block for each 
 
 print("p<3> from p<1>:", np.allclose(two_on @ p[0], p[2]))
 print("p<4> from p<2>:", np.allclose(two_on @ p[1], p[3]))
-print("the same matrix everywhere in 98 pairs:", np.allclose(positional_encoding(98, 6) @ two_on.T, positional_encoding(100, 6)[2:]))
+longer = positional_encoding(100, 6)
+reached = [two_on @ longer[position] for position in range(98)]
+print("the same matrix at 98 positions:", np.allclose(reached, longer[2:]))
 print("two on, then two back:", np.allclose(shift_matrix(-2, 6) @ two_on, np.eye(6)))
 print("two on, then three on, is five on:", np.allclose(shift_matrix(3, 6) @ two_on, shift_matrix(5, 6)))
 
@@ -797,15 +817,17 @@ plots.clocks(
     [f"pair {pair}" for pair in range(4)],
     title="The same query at five positions",
 )
-print("length of the query:       ", np.linalg.norm(query).round(3))
-print("lengths at five positions: ", np.linalg.norm(turned_queries, axis=-1))
+p_8 = positional_encoding(5, 8, base=100.0)
+print("length of the query:          ", np.linalg.norm(query).round(3))
+print("turned, at five positions:    ", np.linalg.norm(turned_queries, axis=-1))
+print("with the encoding added:      ", np.linalg.norm(query + p_8, axis=-1))
 
 # %% [markdown]
 # *Picture: a grid of clocks, one row for each position, one column for each pair. In each column the hand starts
 # in some direction and turns anticlockwise from row to row, fastest in pair 0, hardly at all in pair 3.*
 #
 # A hand that turns keeps its length. So **rotation keeps norms**: no word becomes larger or smaller by where it
-# stands. With addition that was not so.
+# stands. With addition it does.
 #
 # Now the best part. The score of a query at position $m$ with a key at position $n$: both hands have been turned,
 # one by $m$ steps, the other by $n$ steps. What counts for the dot product is only the angle *between* them, and
@@ -813,13 +835,12 @@ print("lengths at five positions: ", np.linalg.norm(turned_queries, axis=-1))
 # the same key at all pairs of positions, once with the encoding added, once with rotation:
 
 # %%
-p_8 = positional_encoding(5, 8, base=100.0)
 added_scores = (query + p_8) @ (key + p_8).T
 turned_scores = turned_queries @ turned_keys.T
 plots.vectors(
     {"encoding added": added_scores, "rotated": turned_scores},
     [f"query at {position}" for position in positions],
-    [f"key at {position}" for position in positions],
+    [f"key {position}" for position in positions],
     title="Scores of one query and one key at all positions",
     digits=2,
 )
@@ -861,10 +882,10 @@ plots.vectors(
 )
 
 # %% [markdown]
-# *Picture: the new vector of visite in the two sentences, side by side. The numbers for person and place differ:
-# in each sentence the verb has taken more from one of its two neighbours than from the other.*
+# *Picture: the new vector of visite in the two sentences, side by side. The number for person is larger when Jane
+# comes after the verb; the others differ a little.*
 #
-# The two vectors differ. The verb can tell which of the two stands before it and which after it.
+# The two vectors differ: what the verb becomes depends on who stands before it and who after it.
 
 # %% [markdown]
 # ## Summary
@@ -885,8 +906,8 @@ plots.vectors(
 #
 # Answer in your head, then open.
 #
-# <details><summary>1. Your classmate's encoding has the positions 0 to 4 in the columns of the batch: the second
-# sentence got <code>p<2></code> for all its words. What went wrong, and what does attention see?</summary>
+# <details><summary>1. In a classmate's batch, all words of the first sentence got the encoding of position 0, all words
+# of the second sentence that of position 1. What went wrong, and what can attention see?</summary>
 #
 # The encoding was indexed by the batch axis instead of the axis of the words. All words of a sentence get the same
 # vector, so inside a sentence nothing tells their places apart.
