@@ -138,6 +138,23 @@ def _self_attention(x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.nda
     return _scaled_dot_product_attention(*_project_qkv(x, w_q, w_k, w_v))
 
 
+def _position_angles(n_positions: int, d_model: int, base: float = 10000.0) -> np.ndarray:
+    import torch
+
+    if d_model % 2:
+        raise ValueError(f"expected an even d_model, received {d_model}")
+    paces = torch.logspace(0, 2 / d_model - 1, d_model // 2, base=base, dtype=torch.float64)
+    return torch.outer(torch.arange(n_positions, dtype=torch.float64), paces).numpy()
+
+
+def _positional_encoding(n_positions: int, d_model: int, base: float = 10000.0) -> np.ndarray:
+    import torch
+
+    angles = torch.from_numpy(_position_angles(n_positions, d_model, base))
+    tips = torch.polar(torch.ones_like(angles), torch.pi / 2 - angles)  # clockwise from the top
+    return torch.view_as_real(tips).flatten(1).numpy()
+
+
 def _padding_mask(token_ids: np.ndarray, pad_id: int) -> np.ndarray:
     import torch
 
@@ -169,6 +186,8 @@ STAND_INS: dict[str, Callable] = {
         _attend_one_word,
         _scaled_dot_product_attention,
         _self_attention,
+        _position_angles,
+        _positional_encoding,
         _padding_mask,
         _causal_mask,
         _teacher_forcing,

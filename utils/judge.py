@@ -177,12 +177,15 @@ def recognise(checkset: CheckSet, outcomes: list[dict], failures: list[Failure |
     """The mistake that answers as these outcomes do.
 
     One that agrees on every question comes first; then one that agrees on every question that went
-    wrong (a second, different slip may hide the agreement elsewhere).
+    wrong; then on those of the first aspect that went wrong (a second, different slip may hide the
+    agreement elsewhere).
     """
     wrong = [i for i, (o, f) in enumerate(zip(outcomes, failures)) if f is not None or o.get("changed")]
-    for where in (range(len(outcomes)), wrong):
+    aspects = [question.aspect for question in checkset.questions]
+    first_aspect = [i for i in wrong if aspects[i] == aspects[wrong[0]]]
+    for where in (range(len(outcomes)), wrong, first_aspect):
         for mistake in checkset.mistakes:
-            if any(mistake.outcomes[i] is not None for i in wrong) and all(
+            if any(mistake.outcomes[i] is not None for i in where if i in wrong) and all(
                 agree(outcomes[i], mistake.outcomes[i] or checkset.questions[i].expected) for i in where
             ):
                 return mistake

@@ -16,6 +16,7 @@ carry their numbers.
 ``looks``          one word looking at the others: arcs as thick as the weights
 ``weighted_sum``   weights, value vectors and the output they add up to
 ``lines``          curves over a common x axis
+``clocks``         a row of clock faces a word, each hand at an angle
 ``flow``           boxes and arrows, with shapes
 =================  ==============================================================
 """
@@ -29,10 +30,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-__all__ = ["attention", "bars", "flow", "lines", "looks", "masks", "vectors", "weighted_sum"]
+__all__ = ["attention", "bars", "clocks", "flow", "lines", "looks", "masks", "vectors", "weighted_sum"]
 
 _WEIGHTS = "Blues"
 _NUMBERS = ListedColormap(  # white at zero, dark at both ends
@@ -750,6 +751,65 @@ def _scale(ax: Any, which: str, scale: str, values: np.ndarray) -> None:
         if len(places) <= 12:
             axis.set_ticks(places, [f"{place:g}" for place in places])
             axis.set_ticks([], minor=True)
+
+
+def clocks(
+    angles: Any,
+    words: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    *,
+    title: str = "",
+) -> None:
+    """Draw angles as the hands of clocks: one row a word, one column a clock.
+
+    Args:
+        angles: `(n, n_clocks)` in radians, clockwise from the top, so that a hand's tip lies
+            `sin(angle)` to the right and `cos(angle)` up.
+        words: n row labels.
+        columns: n_clocks column labels; "clock 0", "clock 1", … where left out.
+        title: one line above the figure.
+
+    Raises:
+        ValueError: for another shape, or a number of labels that does not fit.
+    """
+    angles = _array("clocks", "angles", angles, ("n", "n_clocks"))
+    n, n_clocks = angles.shape
+    row_labels = _labels("clocks", "words", words, n)
+    top_labels = _labels("clocks", "columns", columns, n_clocks)
+    top_labels = top_labels or [f"clock {place}" for place in range(n_clocks)]
+    left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.2
+    apart = min(0.95, (_MAX_WIDTH - left) / n_clocks)
+    wide, high = left + apart * n_clocks, apart * n + 0.35 + (0.35 if title else 0)
+    with plt.rc_context({**_STYLE, "figure.constrained_layout.use": False}):
+        figure = plt.figure(figsize=(wide, high))
+        ax = figure.add_axes((left / wide, 0, apart * n_clocks / wide, apart * n / high))
+        ax.axis("off")
+        ax.set(xlim=(-0.5, n_clocks - 0.5), ylim=(n - 0.5, -0.5))
+        if title:
+            figure.suptitle(title, fontsize=12, x=0.5, y=1 - 0.08 / high, va="top")
+        for row in range(n):
+            if row_labels:
+                ax.text(-0.55, row, row_labels[row], ha="right", va="center")
+            for column in range(n_clocks):
+                ax.add_patch(Circle((column, row), 0.42, facecolor="#eff6ff", edgecolor=_SOFT))
+                ax.plot([column, column], [row - 0.42, row - 0.35], color=_SOFT, linewidth=1)
+                if np.isfinite(angles[row, column]):
+                    right, up = np.sin(angles[row, column]), np.cos(angles[row, column])
+                    ax.annotate(
+                        "",
+                        (column + 0.4 * right, row - 0.4 * up),
+                        (column, row),
+                        arrowprops={
+                            "arrowstyle": "-|>",
+                            "color": _COLOURS[0],
+                            "linewidth": 1.8,
+                            "shrinkA": 0,
+                            "shrinkB": 0,
+                        },
+                    )
+        for column, label in enumerate(top_labels):
+            ax.text(column, -0.55, label, ha="center", va="bottom", fontsize=9.5)
+        _show(figure)
 
 
 def flow(

@@ -78,7 +78,40 @@ def call_again(function: Callable, args: list, kwargs: dict) -> Any:
     return first
 
 
-PROBES: dict[str, Callable] = {"call": call, "call_again": call_again}
+def product(function: Callable, args: list, kwargs: dict) -> Any:
+    """The matrix that the function returns, times the last of `args`, which is not handed to it.
+
+    Asks what a matrix does, not what it is made of. What cannot be multiplied is given back as it is.
+    """
+    *args, columns = args
+    matrix = function(*args, **kwargs)
+    fits = isinstance(matrix, np.ndarray) and matrix.ndim == 2 and matrix.shape[1] == columns.shape[0]
+    return matrix @ columns if fits else matrix
+
+
+def afresh(probe: Callable) -> Callable:
+    """`probe`, where each call comes after an equal one whose result was overwritten.
+
+    Shows a result that is kept, and handed out again, between calls.
+    """
+
+    def probe_afresh(function: Callable, args: list, kwargs: dict) -> Any:
+        def second(*args: Any, **kwargs: Any) -> Any:
+            _overwrite(function(*_copied(list(args)), **_copied(kwargs)))
+            return function(*args, **kwargs)
+
+        return probe(second, args, kwargs)
+
+    return probe_afresh
+
+
+PROBES: dict[str, Callable] = {
+    "call": call,
+    "call_again": call_again,
+    "call_afresh": afresh(call),
+    "product": product,
+    "product_afresh": afresh(product),
+}
 
 
 def live(value: Any) -> Any:
@@ -101,6 +134,15 @@ def _shifted(arg: Any) -> Any:
     if isinstance(arg, np.ndarray) and arg.ndim > 0:
         return arg[::-1].copy()
     return arg
+
+
+def _overwrite(value: Any) -> None:
+    """Changes every number of a result in place, where it may be changed."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _overwrite(item)
+    elif isinstance(value, np.ndarray) and value.flags.writeable:
+        value[...] = 77
 
 
 def _copied(value: Any) -> Any:

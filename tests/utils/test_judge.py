@@ -56,6 +56,7 @@ def in_place(x):
         (lambda x: x.sum(axis=-1), 4, "passed", None),
         (lambda x: x.mean(axis=-1), 0, "failed", "mean_instead_of_sum"),
         (lambda x: x.sum(axis=0), 0, "failed", "wrong_axis"),
+        (lambda x: x.mean(axis=-1) if len(x) == 1 else x, 0, "failed", "mean_instead_of_sum"),  # and a second slip
         (lambda x: x.sum(axis=-1)[:1], 3, "partial", None),
         (in_place, 3, "partial", None),
         (unanswered, 0, "missing", None),

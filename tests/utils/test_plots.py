@@ -49,6 +49,9 @@ GOOD = {
     "lines": lambda: plots.lines(
         [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 1]}, xlabel="x", ylabel="y", xscale="log2", yscale="log"
     ),
+    "clocks": lambda: plots.clocks(VALUES, WORDS, ["a", "b", "c"], title="clocks"),
+    "clocks, many": lambda: plots.clocks(np.full((6, 16), np.pi)),
+    "clocks, not a number": lambda: plots.clocks([[np.nan, np.inf]], ["Jane"]),
     "flow": lambda: plots.flow(
         {"x": (0, 0, "$x$"), "y": (1, 1, "é")}, [("x", "y", "f"), ("x", "y")], title="flow"
     ),
@@ -137,6 +140,14 @@ BAD = [
     (
         lambda: plots.lines([1], {"a": [1]}, xlabel="x", ylabel="y", xscale="root"),
         "plots.lines: expected a scale linear, log or log2, received root.",
+    ),
+    (
+        lambda: plots.clocks(np.ones(5), WORDS),
+        "plots.clocks: expected angles of shape (n, n_clocks), received shape (5,).",
+    ),
+    (
+        lambda: plots.clocks(VALUES, WORDS, WORDS),
+        "plots.clocks: expected 3 columns, received 5.",
     ),
     (
         lambda: plots.flow({"x": (0, 0, "x")}, [("x", "z")]),

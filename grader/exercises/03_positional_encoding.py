@@ -1,0 +1,793 @@
+"""Lesson 03: positional encoding."""
+
+import numpy as np
+
+from grader.spec import NUMPY_ONLY, Case, Lesson
+
+LESSON = Lesson("03_positional_encoding", refuse=NUMPY_ONLY)
+
+
+def even(d_model):
+    """Refuses an odd width, as every right answer does."""
+    if d_model % 2:
+        raise ValueError("odd")
+    return d_model
+
+
+def paces(d_model, base=10000.0):
+    """How far each clock's hand turns from one position to the next."""
+    return base ** (-np.arange(0, even(d_model), 2) / d_model)
+
+
+def encoding(positions, d_model, base=10000.0):
+    """The encodings of any positions, one a row."""
+    angles = np.asarray(positions)[..., None] * paces(d_model, base)
+    return interleaved(np.sin(angles), np.cos(angles))
+
+
+def interleaved(evens, odds):
+    return np.stack([evens, odds], axis=-1).reshape(*evens.shape[:-1], -1)
+
+
+# -------------------------------------------------------------------------------- position_angles
+
+
+@LESSON.exercise(aspects={"angles": 2, "any base": 1, "odd d_model": 1})
+def position_angles(rng):
+    yield Case("angles", "five positions, d_model 6", 5, 6)
+    yield Case("angles", "three positions, d_model 8", 3, 8)
+    yield Case("angles", "a single clock", 4, 2)
+    yield Case("angles", "fifty positions, d_model 16", 50, 16, hidden=True)
+    yield Case("angles", "other sizes", int(rng.integers(6, 30)), 2 * int(rng.integers(2, 12)), hidden=True)
+    yield Case("angles", "the same call twice, the first result overwritten between", 4, 6, probe="call_afresh")
+    yield Case("any base", "base 100", 5, 6, base=100.0)
+    yield Case("any base", "another base", 7, 4, base=float(rng.uniform(2, 50)), hidden=True)
+    yield Case("odd d_model", "d_model 5", 4, 5)
+    yield Case("odd d_model", "d_model 1", 3, 1)
+    yield Case("odd d_model", "d_model 9", 2, 9, hidden=True)
+
+
+def of_angles_and_encoding(hint):
+    """A mistake in the angles, which shows in the encoding as well, under the same name."""
+
+    def register(wrong):
+        def in_the_encoding(n_positions, d_model, base=10000.0):
+            angles = wrong(n_positions, d_model, base)
+            return interleaved(np.sin(angles), np.cos(angles))
+
+        in_the_encoding.__name__ = wrong.__name__
+        positional_encoding.mistake(hint)(in_the_encoding)
+        return position_angles.mistake(hint)(wrong)
+
+    return register
+
+
+@LESSON.exercise(aspects={"values": 3, "any base": 1, "odd d_model": 1})
+def positional_encoding(rng):
+    yield Case("values", "five positions, d_model 6", 5, 6)
+    yield Case("values", "three positions, d_model 8", 3, 8)
+    yield Case("values", "two numbers for each position", 4, 2)
+    yield Case("values", "sixty positions, d_model 10", 60, 10, hidden=True)
+    yield Case("values", "other sizes", int(rng.integers(6, 30)), 2 * int(rng.integers(2, 12)), hidden=True)
+    yield Case("values", "the same call twice, the first result overwritten between", 4, 6, probe="call_afresh")
+    yield Case("any base", "base 100", 5, 6, base=100.0)
+    yield Case("any base", "another base", 7, 4, base=float(rng.uniform(2, 50)), hidden=True)
+    yield Case("odd d_model", "d_model 5", 4, 5)
+    yield Case("odd d_model", "d_model 1", 3, 1)
+    yield Case("odd d_model", "d_model 7", 3, 7, hidden=True)
+
+
+@of_angles_and_encoding(
+    "The exponent of clock i is i over d_model, so each clock is too fast. Look at what the formula puts before "
+    "the i: it counts columns in steps of two."
+)
+def factor_2_of_the_exponent_left_out(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * base ** (-np.arange(even(d_model) // 2) / d_model)
+
+
+@of_angles_and_encoding(
+    "The exponents are twice as large as they should be, so the clocks slow down too fast. 0, 2, 4, … are the "
+    "numbers 2i already: do not double them once more."
+)
+def exponent_doubled(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * paces(d_model, base) ** 2
+
+
+@of_angles_and_encoding(
+    "All clocks go at the same pace here: `//` divides to whole numbers, which makes every exponent 0. A true "
+    "division keeps the fractions."
+)
+def whole_number_division_in_the_exponent(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / base ** np.zeros(even(d_model) // 2)
+
+
+@of_angles_and_encoding(
+    "You multiply by the power of the base, so each clock is faster than the one before. The later ones are to be "
+    "slower: look at which side of the fraction the power stands on."
+)
+def multiplied_by_the_power_of_the_base(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / paces(d_model, base)
+
+
+@of_angles_and_encoding("The positions are counted from 1. The first word stands at position 0, where all hands point up.")
+def positions_counted_from_1(n_positions, d_model, base=10000.0):
+    return np.arange(1, n_positions + 1)[:, None] * paces(d_model, base)
+
+
+@of_angles_and_encoding(
+    "The clocks are counted from 1, so even the first one is slowed down. At i = 0 the divisor is 1."
+)
+def clocks_counted_from_1(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * paces(d_model, base) * base ** (-2 / d_model)
+
+
+@of_angles_and_encoding(
+    "You divide the positions by how many there are. Then one step means something else in each sentence: the "
+    "position goes in as it is."
+)
+def positions_divided_by_their_number(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / n_positions * paces(d_model, base)
+
+
+@of_angles_and_encoding("The base is 10000 whatever the caller says. Use the argument `base`.")
+def base_ignored(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * paces(d_model)
+
+
+@of_angles_and_encoding("Your angles are in degrees. NumPy's sine and cosine take radians, and so does the formula: nothing to convert.")
+def degrees_instead_of_radians(n_positions, d_model, base=10000.0):
+    return np.rad2deg(np.arange(n_positions)[:, None] * paces(d_model, base))
+
+
+@position_angles.mistake(
+    "There is one angle for each column of the encoding. Two columns, a sine and a cosine, share a clock: half as many angles."
+)
+def an_angle_for_every_column(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * base ** (-np.arange(even(d_model)) / d_model)
+
+
+@position_angles.mistake("Each angle comes twice. That will be right for the sine and the cosine later; here each clock has one column.")
+def every_angle_twice(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * np.repeat(paces(d_model, base), 2)
+
+
+@position_angles.mistake("Positions and clocks have changed places: each position is to be a row.")
+def positions_in_columns(n_positions, d_model, base=10000.0):
+    return (np.arange(n_positions)[:, None] * paces(d_model, base)).T
+
+
+@position_angles.mistake(
+    "This is already the sine. The angles themselves are wanted here; sine and cosine come in the next exercise."
+)
+def sine_already_taken(n_positions, d_model, base=10000.0):
+    return np.sin(np.arange(n_positions)[:, None] * paces(d_model, base))
+
+
+@position_angles.mistake("These are the wavelengths' divisors alone. Each position divides by them: a table with one row a position.")
+def divisors_without_positions(n_positions, d_model, base=10000.0):
+    return 1 / paces(d_model, base)
+
+
+@position_angles.mistake(
+    "With an odd d_model one column is left without a partner, and you return angles all the same. Raise a ValueError."
+)
+def odd_width_accepted(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * base ** (-2 * np.arange(d_model // 2) / d_model)
+
+
+@position_angles.mistake(
+    "For an odd d_model you round up to one clock more. No encoding can be made of half a pair: raise a ValueError."
+)
+def odd_width_rounded_up(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * base ** (-np.arange(0, d_model, 2) / d_model)
+
+
+@position_angles.mistake("You return the error, or print it, where it is to be raised: `raise` stops the function.")
+def error_not_raised(n_positions, d_model, base=10000.0):
+    return None if d_model % 2 else np.arange(n_positions)[:, None] * paces(d_model, base)
+
+
+# ---------------------------------------------------------------------------- positional_encoding
+
+
+def angles_of(n_positions, d_model, base):
+    return np.arange(n_positions)[:, None] * paces(d_model, base)
+
+
+@positional_encoding.mistake("Sine and cosine have changed places: the sine belongs to the even columns, which begin with column 0.")
+def sine_and_cosine_swapped(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return interleaved(np.cos(angles), np.sin(angles))
+
+
+@positional_encoding.mistake(
+    "All sines come first, then all cosines. Here the two columns of a clock are neighbours: sine, cosine, sine, cosine."
+)
+def all_sines_then_all_cosines(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+
+
+@positional_encoding.mistake(
+    "Each column has a pace of its own, as if its number were 2i. The cosine in column 2i + 1 has the same angle "
+    "as the sine before it."
+)
+def every_column_with_its_own_pace(n_positions, d_model, base=10000.0):
+    angles = np.arange(n_positions)[:, None] * base ** (-np.arange(even(d_model)) / d_model)
+    return interleaved(np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2]))
+
+
+@positional_encoding.mistake(
+    "The cosine is taken of the next clock's angle, i + 1. Sine and cosine of one clock have the same angle."
+)
+def cosine_of_the_next_clock(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return interleaved(np.sin(angles), np.cos(angles * base ** (-2 / d_model)))
+
+
+@positional_encoding.mistake(
+    "The exponent is twice the column's number. In the formula i counts clocks: for column 2i the exponent is the "
+    "column's number itself, and column 2i + 1 has the angle of its neighbour."
+)
+def column_number_taken_for_i(n_positions, d_model, base=10000.0):
+    angles = np.arange(n_positions)[:, None] * base ** (-2 * np.arange(even(d_model)) / d_model)
+    return interleaved(np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2]))
+
+
+@positional_encoding.mistake(
+    "The angles are put side by side twice, so a sine and its neighbour the cosine belong to different clocks. Each "
+    "clock takes two columns next to each other."
+)
+def neighbours_from_different_clocks(n_positions, d_model, base=10000.0):
+    angles = np.tile(angles_of(n_positions, d_model, base), 2)
+    return np.where(np.arange(d_model) % 2 == 0, np.sin(angles), np.cos(angles))
+
+
+@positional_encoding.mistake("There are sines in every column. The odd columns hold cosines, as a sine alone does not tell where a hand points.")
+def sine_in_every_column(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return interleaved(np.sin(angles), np.sin(angles))
+
+
+@positional_encoding.mistake(
+    "Sine and cosine alternate from position to position. They are to alternate from column to column: look at "
+    "which axis your slices take steps on."
+)
+def sine_and_cosine_alternate_by_row(n_positions, d_model, base=10000.0):
+    angles = np.repeat(angles_of(n_positions, d_model, base), 2, axis=1)
+    return np.where(np.arange(n_positions)[:, None] % 2 == 0, np.sin(angles), np.cos(angles))
+
+
+@positional_encoding.mistake("Only the sines are returned, d_model / 2 columns. The cosines fill the other half.")
+def cosines_missing(n_positions, d_model, base=10000.0):
+    return np.sin(angles_of(n_positions, d_model, base))
+
+
+@positional_encoding.mistake("The odd columns are left at 0: the cosines never get there.")
+def odd_columns_left_empty(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return interleaved(np.sin(angles), np.zeros_like(angles))
+
+
+@positional_encoding.mistake("Positions and columns have changed places: each position is to be a row.")
+def encodings_in_columns(n_positions, d_model, base=10000.0):
+    return encoding(np.arange(n_positions), d_model, base).T
+
+
+@positional_encoding.mistake("These are the angles, without sine and cosine. They grow with the position, while a hand's tip stays between -1 and 1.")
+def angles_without_sine_and_cosine(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return interleaved(angles, angles)
+
+
+@positional_encoding.mistake(
+    "You accept an odd d_model, and its last column is a sine without a cosine. Raise a ValueError instead."
+)
+def odd_width_gets_a_lonely_sine(n_positions, d_model, base=10000.0):
+    columns = np.arange(d_model)
+    angles = np.arange(n_positions)[:, None] * base ** (-(columns - columns % 2) / d_model)
+    return np.where(columns % 2 == 0, np.sin(angles), np.cos(angles))
+
+
+@positional_encoding.mistake(
+    "For an odd d_model you return one column fewer than asked for. Raise a ValueError instead."
+)
+def odd_width_loses_a_column(n_positions, d_model, base=10000.0):
+    angles = np.arange(n_positions)[:, None] * base ** (-2 * np.arange(d_model // 2) / d_model)
+    return interleaved(np.sin(angles), np.cos(angles))
+
+
+@positional_encoding.mistake(
+    "For an odd d_model your table has one column too many or stays empty at the end. Raise a ValueError instead."
+)
+def odd_width_leaves_an_empty_column(n_positions, d_model, base=10000.0):
+    result = np.zeros((n_positions, d_model))
+    result[:, : d_model // 2 * 2] = odd_width_loses_a_column(n_positions, d_model, base)
+    return result
+
+
+# --------------------------------------------------------------------------- embed_with_positions
+
+
+@LESSON.exercise(aspects={"values": 3, "batch axes": 1, "odd d_model": 1, "inputs unchanged": 1})
+def embed_with_positions(rng):
+    table = rng.normal(size=(9, 6))
+    yield Case("values", "one sentence of five words", rng.permutation(9)[:5], table)
+    yield Case("values", "a word that comes twice", np.array([3, 7, 3, 0]), rng.normal(size=(8, 4)))
+    yield Case("values", "a table of zeros", np.array([2, 0, 1]), np.zeros((3, 4)))
+    yield Case("values", "a table in float32", np.array([2, 0]), rng.normal(size=(3, 4)).astype(np.float32), hidden=True)
+    yield Case("values", "twelve words, d_model 10", rng.integers(7, size=12), rng.normal(size=(7, 10)), hidden=True)
+    yield Case("values", "the same call twice, the first result overwritten between", np.array([1, 4, 2]), table, probe="call_afresh")
+    yield Case("batch axes", "two sentences at once", rng.integers(9, size=(2, 5)), table)
+    yield Case("batch axes", "three sentences of three words", rng.integers(9, size=(3, 3)), table)
+    yield Case("batch axes", "three batch axes", rng.integers(6, size=(2, 1, 3, 4)), rng.normal(size=(6, 8)), hidden=True)
+    yield Case("odd d_model", "a table with five columns", np.array([2, 0, 1]), rng.normal(size=(4, 5)))
+    yield Case("odd d_model", "a table with three columns", np.array([[2, 0]]), rng.normal(size=(4, 3)), hidden=True)
+
+
+def words_and_positions(token_ids, table):
+    n, d_model = token_ids.shape[-1], table.shape[-1]
+    return table[token_ids], encoding(np.arange(n), d_model), np.sqrt(d_model)
+
+
+@embed_with_positions.mistake(
+    "The words are looked up as they are. They are to be multiplied first: look at what stands before T in the formula."
+)
+def words_not_scaled(token_ids, table):
+    words, positions, _ = words_and_positions(token_ids, table)
+    return words + positions
+
+
+@embed_with_positions.mistake("The encoding is scaled too. The factor belongs to the word alone; the encoding is added as it is.")
+def encoding_scaled_too(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return (words + positions) * root
+
+
+@embed_with_positions.mistake("The factor has gone to the encoding. It belongs to the word.")
+def factor_on_the_encoding_instead(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words + positions * root
+
+
+@embed_with_positions.mistake("You divide the words by the root of d_model. In attention that is right; here they are to become larger.")
+def words_divided_by_the_root_of_d_model(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words / root + positions
+
+
+@embed_with_positions.mistake("You multiply by d_model itself. The formula has its root.")
+def words_multiplied_by_d_model(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words * root**2 + positions
+
+
+@embed_with_positions.mistake("The root is that of the number of words in the vocabulary. It is how many numbers describe one word that counts.")
+def root_of_the_vocabulary(token_ids, table):
+    words, positions, _ = words_and_positions(token_ids, table)
+    return words * np.sqrt(len(table)) + positions
+
+
+@embed_with_positions.mistake("The root is that of the number of words in the sentence. It is how many numbers describe one word that counts.")
+def root_of_the_sentence_length(token_ids, table):
+    words, positions, _ = words_and_positions(token_ids, table)
+    return words * np.sqrt(token_ids.shape[-1]) + positions
+
+
+@embed_with_positions.mistake("The positional encoding is never added: the words still do not know where they stand.")
+def encoding_never_added(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root
+
+
+@embed_with_positions.mistake("Words and encoding are multiplied with each other. They are to be added.")
+def encoding_multiplied_in(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words * root * positions
+
+
+@embed_with_positions.mistake("The encoding is appended to each word, which makes the vectors twice as long. It is to be added, number by number.")
+def encoding_appended(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return np.concatenate([words * root, np.broadcast_to(positions, words.shape)], axis=-1)
+
+
+@embed_with_positions.mistake("The words are missing: only the encoding of the positions is returned.")
+def positions_without_words(token_ids, table):
+    words, positions, _ = words_and_positions(token_ids, table)
+    return np.broadcast_to(positions, words.shape)
+
+
+@embed_with_positions.mistake(
+    "Each word gets the encoding of its token id, which is the same wherever it stands. What counts is its place in "
+    "the sentence."
+)
+def encoding_of_the_token_id(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words * root + encoding(token_ids, table.shape[-1])
+
+
+@embed_with_positions.mistake("All words of a sentence get the encoding of position 0. Each place has its own.")
+def position_0_for_every_word(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words * root + positions[0]
+
+
+@embed_with_positions.mistake("The first word gets the encoding of position 1. Positions count from 0.")
+def first_word_at_position_1(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(1, token_ids.shape[-1] + 1), table.shape[-1])
+
+
+@embed_with_positions.mistake(
+    "The positions run along the first axis. With several sentences that is the number of the sentence, not the "
+    "place of the word."
+)
+def encoding_by_the_number_of_the_sentence(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    by_sentence = encoding(np.arange(len(token_ids)), table.shape[-1])
+    return words * root + by_sentence.reshape(len(token_ids), *[1] * (words.ndim - 2), -1)
+
+
+@embed_with_positions.mistake(
+    "The number of positions is taken from the first axis. With several sentences that counts sentences; the words "
+    "are on the last axis of `token_ids`."
+)
+def number_of_positions_from_the_first_axis(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(len(token_ids)), table.shape[-1])
+
+
+@embed_with_positions.mistake("The second sentence counts on where the first one ended. Positions start from 0 in each sentence.")
+def positions_run_on_into_the_next_sentence(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(token_ids.size).reshape(token_ids.shape), table.shape[-1])
+
+
+@embed_with_positions.mistake(
+    "The result is right, but `*=` or `+=` writes into the table you were given, which its owner still needs. Compute "
+    "a new array instead."
+)
+def table_changed_in_place(token_ids, table):
+    table *= np.sqrt(even(table.shape[-1])).astype(table.dtype)
+    return table[token_ids] + encoding(np.arange(token_ids.shape[-1]), table.shape[-1])
+
+
+# ----------------------------------------------------------------------------------- shift_matrix
+
+
+@LESSON.exercise(aspects={"shifts every position": 3, "back and nowhere": 1, "any base": 1, "odd d_model": 1})
+def shift_matrix(rng):
+    def shift(aspect, says, offset, d_model, probe="product", hidden=False, **base):
+        """As many encodings as columns, so that a wrong shape is told as one of the matrix."""
+        farthest = rng.permutation(np.arange(max(0, -offset), max(0, -offset) + 6 * d_model))[:d_model]
+        vectors = encoding(farthest, d_model, **base).T
+        what = f"{says}: your matrix times the encodings of {d_model} positions"
+        return Case(aspect, what, offset, d_model, vectors, probe=probe, hidden=hidden, **base)
+
+    yield shift("shifts every position", "offset 3", 3, 6)
+    yield shift("shifts every position", "offset 1, d_model 4", 1, 4)
+    yield shift("shifts every position", "offset 1, a single clock", 1, 2)
+    yield shift("shifts every position", "a large offset", int(rng.integers(20, 40)), 8, hidden=True)
+    yield shift("shifts every position", "the same call twice, the first result overwritten between", 2, 6, "product_afresh")
+    yield shift("back and nowhere", "offset -2", -2, 6)
+    yield shift("back and nowhere", "offset 0", 0, 4)
+    yield shift("back and nowhere", "a negative offset", -int(rng.integers(5, 30)), 10, hidden=True)
+    yield shift("any base", "base 50", 2, 6, base=50.0)
+    yield shift("any base", "another base", 5, 4, base=float(rng.uniform(2, 20)), hidden=True)
+    yield Case("odd d_model", "d_model 5", 2, 5, np.ones((5, 5)), probe="product")
+    yield Case("odd d_model", "d_model 3", -1, 3, np.ones((3, 3)), probe="product", hidden=True)
+
+
+def blocks(turns, entries):
+    """A matrix with a block for each turn; `entries` makes ((a, b), (c, d)) of cosines and sines."""
+    (a, b), (c, d) = entries(np.cos(turns), np.sin(turns))
+    matrix = np.zeros((2 * len(turns), 2 * len(turns)))
+    for i in range(len(turns)):
+        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[a[i], b[i]], [c[i], d[i]]]
+    return matrix
+
+
+def clockwise(cos, sin):
+    return (cos, sin), (-sin, cos)
+
+
+@shift_matrix.mistake(
+    "Your matrix turns the hands back instead of on: it leads from p + offset to p. Look at which of the two sines "
+    "has the minus sign."
+)
+def turned_the_wrong_way(offset, d_model, base=10000.0):
+    return blocks(-offset * paces(d_model, base), clockwise)
+
+
+@shift_matrix.mistake("Both sines have the same sign, so the hands change their lengths instead of turning. One of the two has a minus.")
+def minus_sign_left_out(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, sin), (sin, cos)))
+
+
+@shift_matrix.mistake("Sines and cosines have changed places in the blocks. With offset 0 nothing may turn: which of them is 1 then?")
+def sines_on_the_diagonal(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((sin, cos), (cos, -sin)))
+
+
+@shift_matrix.mistake(
+    "Your blocks take a sine from the first half of the encoding and a cosine from the second half. Here the two "
+    "numbers of a clock are neighbours."
+)
+def pairs_taken_from_two_halves(offset, d_model, base=10000.0):
+    cos, sin = (np.diag(f(offset * paces(d_model, base))) for f in (np.cos, np.sin))
+    return np.block([[cos, sin], [-sin, cos]])
+
+
+@shift_matrix.mistake("All hands turn by the same angle. Each clock has a pace of its own.")
+def every_clock_turned_alike(offset, d_model, base=10000.0):
+    return blocks(np.full(even(d_model) // 2, float(offset)), clockwise)
+
+
+@shift_matrix.mistake("Only the first clock turns, and the others stand still. Each clock has its own block on the diagonal.")
+def only_the_first_clock_turned(offset, d_model, base=10000.0):
+    turns = offset * paces(d_model, base)
+    turns[1:] = 0
+    return blocks(turns, clockwise)
+
+
+@shift_matrix.mistake("The paces fall too slowly from clock to clock: look at the exponent once more, or take the paces from position_angles.")
+def paces_without_the_factor_2(offset, d_model, base=10000.0):
+    return blocks(offset * base ** (-np.arange(even(d_model) // 2) / d_model), clockwise)
+
+
+@shift_matrix.mistake("The sine in each block is missing, so the hands shrink instead of turning.")
+def cosines_alone(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, 0 * cos), (0 * cos, cos)))
+
+
+@shift_matrix.mistake(
+    "Your matrix moves the numbers of one vector to other columns. What has to move is the position: each hand "
+    "turns, and its two numbers stay in their columns."
+)
+def columns_moved_instead_of_positions(offset, d_model, base=10000.0):
+    return np.roll(np.eye(even(d_model)), offset, axis=0)
+
+
+@shift_matrix.mistake(
+    "Your matrix leads from one position to its goal, but not from the others. Find numbers that do not contain the "
+    "position at all."
+)
+def right_for_one_position_only(offset, d_model, base=10000.0):
+    start, goal = encoding([0, offset], d_model, base)
+    return np.outer(goal, start) / (start @ start)
+
+
+@shift_matrix.mistake("This is the encoding of position `offset`, a vector. A matrix is wanted, which leads from any position to another.")
+def encoding_of_the_offset_returned(offset, d_model, base=10000.0):
+    return encoding(offset, d_model, base)
+
+
+@shift_matrix.mistake("The blocks come one by one. Put them on the diagonal of one large matrix, with zeros everywhere else.")
+def blocks_not_put_together(offset, d_model, base=10000.0):
+    turns = offset * paces(d_model, base)
+    return np.array([blocks(turns[i : i + 1], clockwise) for i in range(len(turns))])
+
+
+@shift_matrix.mistake("The matrix is always for one word on, whatever `offset` says.")
+def one_word_on_whatever_the_offset(offset, d_model, base=10000.0):
+    return blocks(paces(d_model, base), clockwise)
+
+
+@shift_matrix.mistake("The sign of the offset is lost, so going back goes forward as well.")
+def sign_of_the_offset_lost(offset, d_model, base=10000.0):
+    return blocks(abs(offset) * paces(d_model, base), clockwise)
+
+
+@shift_matrix.mistake(
+    "A negative offset finds no row in a table of positions, which begins at 0. Take the paces at position 1 and "
+    "multiply them by the offset."
+)
+def offset_looked_up_in_a_table(offset, d_model, base=10000.0):
+    return blocks((np.arange(offset + 1)[:, None] * paces(d_model, base))[offset], clockwise)
+
+
+@shift_matrix.mistake("The base is 10000 whatever the caller says. Pass the argument `base` on.")
+def base_not_passed_on(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model), clockwise)
+
+
+@shift_matrix.mistake("You accept an odd d_model, where one column is left without a partner. Raise a ValueError.")
+def odd_width_not_refused(offset, d_model, base=10000.0):
+    matrix = np.eye(d_model)
+    whole = d_model // 2 * 2
+    matrix[:whole, :whole] = blocks(offset * base ** (-np.arange(0, whole, 2) / d_model), clockwise)
+    return matrix
+
+
+# ----------------------------------------------------------------------------- rotate_by_position
+
+
+@LESSON.exercise(aspects={"values": 3, "any positions": 1, "batch axes": 1, "odd d_head": 1, "inputs unchanged": 1})
+def rotate_by_position(rng):
+    yield Case("values", "five words at positions 0 to 4", rng.normal(size=(5, 6)), np.arange(5))
+    yield Case("values", "three words, d_head 4, positions that are not 0, 1, 2", rng.normal(size=(3, 4)), np.array([7, 2, 4]))
+    yield Case("values", "one pair a word", rng.normal(size=(4, 2)), np.arange(4))
+    yield Case("values", "numbers in float32", rng.normal(size=(3, 6)).astype(np.float32), np.arange(1, 4), hidden=True)
+    yield Case("values", "base 50", rng.normal(size=(3, 6)), np.arange(3) + 1, base=50.0)
+    yield Case("values", "another base", rng.normal(size=(4, 8)), rng.permutation(9)[:4], base=float(rng.uniform(2, 20)), hidden=True)
+    yield Case("values", "the same call twice, with other numbers between", rng.normal(size=(3, 4)), np.array([3, 1, 6]), probe="call_again")
+    yield Case("any positions", "fractions and negative numbers", rng.normal(size=(4, 6)), np.array([0.5, -3.0, 2.25, 12.0]))
+    yield Case("any positions", "one word, far off", rng.normal(size=(1, 8)), rng.uniform(50, 100, size=1), hidden=True)
+    yield Case("any positions", "the same position twice", rng.normal(size=(3, 4)), np.array([1.5, 0.0, 1.5]), hidden=True)
+    yield Case("batch axes", "two sentences at once", rng.normal(size=(2, 5, 4)), np.arange(5) + 1)
+    yield Case("batch axes", "three sentences of three words", rng.normal(size=(3, 3, 6)), np.array([4, 0, 2]))
+    yield Case("batch axes", "sentences and heads", rng.normal(size=(2, 3, 4, 8)), rng.normal(size=4), hidden=True)
+    yield Case("odd d_head", "d_head 5", rng.normal(size=(3, 5)), np.arange(3))
+    yield Case("odd d_head", "d_head 3", rng.normal(size=(2, 4, 3)), np.arange(4), hidden=True)
+
+
+def turned(x, angles):
+    """Each pair of the last axis turned anticlockwise."""
+    a, b = x[..., 0::2], x[..., 1::2]
+    return interleaved(a * np.cos(angles) - b * np.sin(angles), a * np.sin(angles) + b * np.cos(angles))
+
+
+def turns(x, positions, base):
+    return np.asarray(positions)[:, None] * paces(x.shape[-1], base)
+
+
+@rotate_by_position.mistake(
+    "The pairs turn the other way. That comes of the shift matrix of the clocks, which go clockwise: look at which "
+    "of the two sines has the minus sign here."
+)
+def rotated_the_wrong_way(x, positions, base=10000.0):
+    return turned(x, -turns(x, positions, base))
+
+
+@rotate_by_position.mistake(
+    "Each pair is made of a number from the first half and one from the second half. Some libraries do it like "
+    "that; here a pair is two neighbours, 2i and 2i + 1."
+)
+def halves_instead_of_neighbours(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    a, b = np.split(x, 2, axis=-1)
+    return np.concatenate([a * np.cos(angles) - b * np.sin(angles), a * np.sin(angles) + b * np.cos(angles)], axis=-1)
+
+
+@rotate_by_position.mistake(
+    "The right numbers stand in the wrong places: all first ones of the pairs, then all second ones. Put each pair "
+    "back to its two neighbouring places."
+)
+def pairs_not_put_back_in_place(x, positions, base=10000.0):
+    result = turned(x, turns(x, positions, base))
+    return np.concatenate([result[..., 0::2], result[..., 1::2]], axis=-1)
+
+
+@rotate_by_position.mistake(
+    "The words count as 0, 1, 2, … whatever `positions` says. The caller tells where each word stands."
+)
+def given_positions_ignored(x, positions, base=10000.0):
+    return turned(x, turns(x, np.arange(x.shape[-2]), base))
+
+
+@rotate_by_position.mistake("Nothing is turned: what comes back is what went in.")
+def returned_as_it_was(x, positions, base=10000.0):
+    even(x.shape[-1])
+    return x
+
+
+@rotate_by_position.mistake(
+    "The second number of each pair is computed from the first one that is already turned. Both formulas need the "
+    "old pair, so keep it."
+)
+def new_first_number_used_for_the_second(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    first = x[..., 0::2] * np.cos(angles) - x[..., 1::2] * np.sin(angles)
+    return interleaved(first, first * np.sin(angles) + x[..., 1::2] * np.cos(angles))
+
+
+@rotate_by_position.mistake(
+    "The second number of each pair is computed from the first one that is already turned, and the input is "
+    "overwritten on the way. Work on a new array, and keep the old pair."
+)
+def pair_overwritten_while_turning(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    x[..., 0::2] = x[..., 0::2] * np.cos(angles) - x[..., 1::2] * np.sin(angles)
+    x[..., 1::2] = x[..., 0::2] * np.sin(angles) + x[..., 1::2] * np.cos(angles)
+    return x
+
+
+@rotate_by_position.mistake("Both formulas have the same sign, so lengths change. In a rotation one of the two sines is subtracted.")
+def sines_with_the_same_sign(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    a, b = x[..., 0::2], x[..., 1::2]
+    return interleaved(a * np.cos(angles) + b * np.sin(angles), a * np.sin(angles) + b * np.cos(angles))
+
+
+@rotate_by_position.mistake("Sine and cosine have changed places. At position 0 nothing may turn: which of them is 1 there?")
+def cosine_and_sine_exchanged(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    a, b = x[..., 0::2], x[..., 1::2]
+    return interleaved(a * np.sin(angles) - b * np.cos(angles), a * np.cos(angles) + b * np.sin(angles))
+
+
+@rotate_by_position.mistake("The numbers are multiplied by the cosine alone. A turn needs the other number of the pair as well.")
+def sine_part_left_out(x, positions, base=10000.0):
+    return x * np.repeat(np.cos(turns(x, positions, base)), 2, axis=-1)
+
+
+@rotate_by_position.mistake("All pairs turn at the same pace. Each has its own, as the clocks have.")
+def every_pair_at_the_same_pace(x, positions, base=10000.0):
+    return turned(x, turns(x, positions, base) * 0 + np.asarray(positions)[:, None])
+
+
+@rotate_by_position.mistake("The exponent has lost its minus sign, so later pairs turn faster instead of slower.")
+def paces_that_grow(x, positions, base=10000.0):
+    return turned(x, np.asarray(positions)[:, None] / paces(x.shape[-1], base))
+
+
+@rotate_by_position.mistake("The exponent is i over d_head, without the 2: the later pairs turn too fast.")
+def paces_lack_the_factor_2(x, positions, base=10000.0):
+    return turned(x, np.asarray(positions)[:, None] * base ** (-np.arange(even(x.shape[-1]) // 2) / x.shape[-1]))
+
+
+@rotate_by_position.mistake("The encoding is added, as in embed_with_positions. Here the numbers are turned, and nothing is added.")
+def encoding_added_instead_of_turned(x, positions, base=10000.0):
+    return x + encoding(positions, x.shape[-1], base)
+
+
+@rotate_by_position.mistake("The angles are taken for degrees. They are in radians already: nothing to convert.")
+def angles_taken_for_degrees(x, positions, base=10000.0):
+    return turned(x, np.deg2rad(turns(x, positions, base)))
+
+
+@rotate_by_position.mistake("The base is 10000 whatever the caller says. Pass the argument `base` on.")
+def base_left_at_10000(x, positions, base=10000.0):
+    return turned(x, turns(x, positions, 10000.0))
+
+
+@rotate_by_position.mistake("The positions are cut to whole numbers. They may be any numbers, 0.5 too.")
+def positions_cut_to_whole_numbers(x, positions, base=10000.0):
+    return turned(x, turns(x, positions.astype(int), base))
+
+
+@rotate_by_position.mistake(
+    "The given positions serve as row numbers of a table of angles. They may be fractions: compute the angles from "
+    "the positions themselves."
+)
+def positions_used_as_row_numbers(x, positions, base=10000.0):
+    table = np.arange(100)[:, None] * paces(x.shape[-1], base)
+    return turned(x, table[positions])
+
+
+@rotate_by_position.mistake(
+    "The positions run along the first axis. With several sentences that is the number of the sentence; words are "
+    "on the last axis but one."
+)
+def positions_along_the_first_axis(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    return turned(x, angles.reshape(len(angles), *[1] * (x.ndim - 2), -1))
+
+
+@rotate_by_position.mistake(
+    "The slices take steps along axis 1, which is the last one for a single sentence only. Count the axes from the end."
+)
+def pairs_taken_along_axis_1(x, positions, base=10000.0):
+    angles = turns(x, positions, base)
+    a, b = x[:, 0::2], x[:, 1::2]
+    result = np.empty(x.shape)
+    result[:, 0::2] = a * np.cos(angles) - b * np.sin(angles)
+    result[:, 1::2] = a * np.sin(angles) + b * np.cos(angles)
+    return result
+
+
+@rotate_by_position.mistake(
+    "The result is right, but it is written into the array you were given, which its owner still needs. Make a new one."
+)
+def input_array_overwritten(x, positions, base=10000.0):
+    x[...] = turned(x, turns(x, positions, base))
+    return x
+
+
+@rotate_by_position.mistake("You accept an odd d_head and leave its last number without a partner. Raise a ValueError.")
+def last_number_of_an_odd_width_left_alone(x, positions, base=10000.0):
+    d_head = x.shape[-1]
+    whole = d_head // 2 * 2
+    angles = np.asarray(positions)[:, None] * base ** (-np.arange(0, whole, 2) / d_head)
+    return np.concatenate([turned(x[..., :whole], angles), x[..., whole:]], axis=-1)
