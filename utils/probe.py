@@ -84,9 +84,9 @@ def product(function: Callable, args: list, kwargs: dict) -> Any:
     Asks what a matrix does, not what it is made of. What cannot be multiplied is given back as it is.
     """
     *args, columns = args
-    matrix = function(*args, **kwargs)
-    fits = isinstance(matrix, np.ndarray) and matrix.ndim == 2 and matrix.shape[1] == columns.shape[0]
-    return matrix @ columns if fits else matrix
+    made = function(*args, **kwargs)
+    fits = isinstance(made, np.ndarray) and made.ndim == 2 and made.shape[1] == columns.shape[0]
+    return made @ columns if fits else made
 
 
 def afresh(probe: Callable) -> Callable:
