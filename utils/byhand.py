@@ -8,6 +8,7 @@ an answer that switches the hook off is refused as well. A thread started before
 from __future__ import annotations
 
 import _thread
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -73,7 +74,8 @@ def watch(exercise: str, refuse: list[str]) -> Iterator[Watch]:
     if not refuse:
         yield seen
         return
-    before, hook = sys.getprofile(), seen.hook
+    before, hook, collecting = sys.getprofile(), seen.hook, gc.isenabled()
+    gc.disable()  # what it collects may run a library's code in the midst of the answer's
     threading.setprofile(hook)
     sys.setprofile(hook)
     try:
@@ -83,6 +85,8 @@ def watch(exercise: str, refuse: list[str]) -> Iterator[Watch]:
     finally:
         sys.setprofile(before)
         threading.setprofile(None)
+        if collecting:
+            gc.enable()
 
 
 def _earlier_stand_ins(exercise: str) -> set[CodeType]:
