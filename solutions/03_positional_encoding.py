@@ -547,7 +547,7 @@ plots.vectors(
 # *Picture: three grids of five rows and six columns side by side. On the left the words, mostly zeros with one or two
 # large numbers a row. In the middle the encoding of the five positions, as above. On the right their sum.*
 #
-# Now both sentences, the right one and the one where Africa visits Jane. *Before you run the cell:* which rows will
+# Now both sentences, ours and the one where Africa visits Jane. *Before you run the cell:* which rows will
 # be the same?
 
 # %%
