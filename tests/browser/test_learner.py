@@ -12,8 +12,7 @@ PATH = f"{LESSON}/{LESSON}.ipynb"
 
 WRONG = """def softmax(x, axis=-1):
     exp = np.exp(x - x.max(axis=0, keepdims=True))
-    return exp / exp.sum(axis=0, keepdims=True)
-"""
+    return exp / exp.sum(axis=0, keepdims=True)"""
 RIGHT = WRONG.replace("axis=0", "axis=axis")
 
 
