@@ -478,6 +478,9 @@ def multi_head_attention(rng):
     yield Case("two inputs", "two words look at five others", *inputs(n_q=2, n_k=5), 3)
     yield Case("two inputs", "as many words look as are looked at", *inputs(n_q=4, n_k=4, d_model=8), 2)
     yield Case("two inputs", "seven words look at three others", *inputs(n_q=7, n_k=3, d_model=8), 4, hidden=True)
+    x_q, x_kv, *matrices = inputs(n_q=3, n_k=5)
+    yield Case("two inputs", "three words look at five others", x_q, x_kv, *matrices, 2, hidden=True)
+    yield Case("two inputs", "the same five others in another order", x_q, x_kv[::-1].copy(), *matrices, 2, hidden=True)
     yield Case("batch axes", "two sentences at once", *inputs(2, n_q=3, n_k=5), 3)
     yield Case("batch axes", "two batch axes", *inputs(2, 3, n_q=4, n_k=5, d_model=8), 2, hidden=True)
     yield Case("indivisible d_model", "six features for four heads", *inputs(), 4)
@@ -715,6 +718,20 @@ def words_scrambled_by_the_merge(found, weights, w_o):
     return found.reshape(*batch, n, n_heads * d_head) @ w_o, weights
 
 
+@multi_head_attention.mistake(
+    "Words become heads and heads become words by reshape alone, both ways. Reshape moves no number, so parts of different "
+    "words are mixed: use split_heads and merge_heads."
+)
+def heads_split_and_merged_by_reshape_alone(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
+    def reshaped(x):
+        if x.shape[-1] % n_heads:
+            raise ValueError("no")
+        return x.reshape(*x.shape[:-2], n_heads, x.shape[-2], -1)
+
+    found, weights = attention(reshaped(x_q @ w_q), reshaped(x_kv @ w_k), reshaped(x_kv @ w_v))
+    return found.reshape(x_q.shape) @ w_o, weights
+
+
 @wrong_at_the_end("The heads are not merged before `w_o`, which needs the numbers of all heads side by side in one row.")
 def heads_not_merged(found, weights, w_o):
     return found @ w_o, weights
@@ -803,7 +820,7 @@ def axes_counted_from_the_front(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
 def count_attention_parameters(rng):
     d_model = int(rng.integers(2, 9)) * 12
     for n_heads in (1, 4, 6):
-        yield Case("without a bias", f"d_model {d_model}, {n_heads} heads, no bias", d_model, n_heads, False)
+        yield Case("without a bias", f"d_model {d_model}, n_heads {n_heads}, no bias", d_model, n_heads, False)
     yield Case("without a bias", "the paper's block: d_model 512, 8 heads", 512, 8, False)
     yield Case("without a bias", "d_model 30, 5 heads", 30, 5, False, hidden=True)
     yield Case("with a bias", "d_model 12, 3 heads, with biases", 12, 3, True)
