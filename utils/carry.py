@@ -138,6 +138,57 @@ def _self_attention(x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.nda
     return _scaled_dot_product_attention(*_project_qkv(x, w_q, w_k, w_v))
 
 
+def _attend_head_by_head(
+    x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray, w_o: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    output, weights = _scaled_dot_product_attention(*(np.matmul(x, w) for w in (w_q, w_k, w_v)))
+    blocks = torch.from_numpy(w_o).unflatten(0, (len(w_q), -1))
+    return torch.tensordot(torch.from_numpy(output), blocks, ([0, 2], [0, 1])).numpy(), weights
+
+
+def _split_heads(x: np.ndarray, n_heads: int) -> np.ndarray:
+    import torch
+
+    try:
+        return torch.from_numpy(np.ascontiguousarray(x)).unflatten(-1, (n_heads, -1)).movedim(-2, -3).numpy()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _merge_heads(x: np.ndarray) -> np.ndarray:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(x)).movedim(-3, -2).flatten(-2).numpy()
+
+
+def _multi_head_attention(
+    x_q: np.ndarray, x_kv: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray, w_o: np.ndarray, n_heads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    x_q, x_kv, w_q, w_k, w_v, w_o = (torch.from_numpy(array.copy()) for array in (x_q, x_kv, w_q, w_k, w_v, w_o))
+    try:
+        attention = torch.nn.MultiheadAttention(x_q.shape[-1], n_heads, bias=False, batch_first=True, dtype=x_q.dtype)
+    except AssertionError as error:
+        raise ValueError(str(error)) from None
+    parameters = {"in_proj_weight": torch.cat([w_q.T, w_k.T, w_v.T]), "out_proj.weight": w_o.T}
+    attention.load_state_dict(parameters)
+    keys = x_kv.reshape(-1, *x_kv.shape[-2:])
+    with torch.no_grad():
+        output, weights = attention(x_q.reshape(-1, *x_q.shape[-2:]), keys, keys, average_attn_weights=False)
+    batch = x_q.shape[:-2]
+    return output.reshape(x_q.shape).numpy(), weights.reshape(*batch, *weights.shape[1:]).numpy()
+
+
+def _count_attention_parameters(d_model: int, n_heads: int, bias: bool) -> int:
+    import torch
+
+    attention = torch.nn.MultiheadAttention(d_model, n_heads, bias=bias, device="meta")
+    return sum(parameter.numel() for parameter in attention.parameters())
+
+
 def _position_angles(n_positions: int, d_model: int, base: float = 10000.0) -> np.ndarray:
     import torch
 
@@ -186,6 +237,11 @@ STAND_INS: dict[str, Callable] = {
         _attend_one_word,
         _scaled_dot_product_attention,
         _self_attention,
+        _attend_head_by_head,
+        _split_heads,
+        _merge_heads,
+        _multi_head_attention,
+        _count_attention_parameters,
         _position_angles,
         _positional_encoding,
         _padding_mask,

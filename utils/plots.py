@@ -23,6 +23,7 @@ carry their numbers.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -863,7 +864,8 @@ def flow(
                 linewidth=1.2,
             )
             ax.add_patch(patches[name])
-            ax.text(column, row, text, ha="center", va="center", fontsize=10.5, linespacing=1.35)
+            size = 10.5 * min(1, 12.5 / _longest_line(text))
+            ax.text(column, row, text, ha="center", va="center", fontsize=size, linespacing=1.35)
         for start, end, *label in arrows:
             (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
             ax.add_patch(
@@ -891,3 +893,8 @@ def flow(
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
                 )
         _show(figure)
+
+
+def _longest_line(text: str) -> int:
+    """In letters, at least one; a formula counts as two."""
+    return max(1, *(len(re.sub(r"\$[^$]*\$", "xx", line)) for line in text.split("\n")))
