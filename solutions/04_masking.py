@@ -29,7 +29,7 @@
 # | 3 · Hide the future | `causal_mask` |
 # | 4 · Both at once | `decoder_mask` |
 # | 5 · Attention that obeys | `masked_attention` |
-# | 6 · One mask, five dialects | |
+# | 6 · One mask, many dialects | |
 # | 7 · One pass trains every word | `teacher_forcing` |
 # | 8 · Broken on purpose | |
 #
@@ -135,7 +135,8 @@ plots.attention(weights, sentences[1], title="Without a mask, <pad> is looked at
 
 # %% [markdown]
 # *Picture: a grid of weights, rows look and columns are looked at. In the rows of Jane, visite and
-# l'Afrique the two columns of `<pad>` are pale but not zero. The two rows of `<pad>` are evenly grey.*
+# l'Afrique the two columns of `<pad>` are pale but not zero. The two rows of `<pad>` have the same pale
+# blue everywhere.*
 #
 # A `<pad>` gets attention although its vector is zero. Its score is 0, and $e^0 = 1$. **A score of zero is
 # not a weight of zero.** The more padding, the more attention it takes. So the same sentence would mean
@@ -275,6 +276,8 @@ for row, sentence in zip(mask, sentences):
 #
 # ### Exercise: `causal_mask`
 #
+# Make this triangle for any number of positions.
+#
 # <details><summary>Hint 1: draw it</summary>
 #
 # Draw the grid for three words on paper. The first row has one `True`, the second two, the third three. What
@@ -322,7 +325,8 @@ def causal_mask(n):
 check(causal_mask)
 
 # %% [markdown]
-# **See.** Your mask on the translation. Read it row by row: each row is one moment of writing.
+# **See.** Your mask on the translation. Read it row by row. The row of *Africa* is the moment after *Africa* is
+# written, when the next word is to be predicted.
 
 # %%
 english_words = ["Jane", "visits", "Africa", "in", "September"]
@@ -499,7 +503,8 @@ plots.bars(
 #
 # <details><summary>Hint 1: hide</summary>
 #
-# Begin with the scores as in lesson 01: products of queries and keys, divided by the root of `d_k`.
+# Begin with the scores as in lesson 01: products of queries and keys, divided by the root of `d_k`. There
+# may be axes in front: exchange only the last two axes of `k`.
 # `np.where(condition, a, b)` takes from `a` where the condition is True, and from `b` elsewhere. It
 # broadcasts, and it makes a new array. Where in the list of steps does it belong?
 #
@@ -620,17 +625,20 @@ plots.bars(
 )
 
 # %% [markdown]
-# *Picture: two bars a word. Without a mask the outputs of visits, in and the last word move most clearly.
+# *Picture: two bars a word. Without a mask the output of in moves most of the first four, that of visits a little.
 # With the causal mask only the output of the last word moves; the bars of all others are exactly zero.*
 #
-# The earlier outputs stay put: not nearly, but *exactly*. **Play:** change *Africa* to *Paris* instead.
-# Whose output may move now? Guess first.
+# The earlier outputs stay put: not nearly, but *exactly*. **Guess first:** the next cell has *Paris* in
+# the place of *Africa*. Whose output may move now?
 
 # %%
 my_words = ["Jane", "visits", "Paris", "in", "September"]
-print("moved by:", how_far_outputs_move(english_words, my_words, causal_mask(5)))
+for word, moved in zip(my_words, how_far_outputs_move(english_words, my_words, causal_mask(5))):
+    print(f"{word:<10} moved by {moved:.3f}")
 
 # %% [markdown]
+# Only *Paris* and the words after it could move. What came before never looked at it.
+#
 # ### Which mask goes where
 #
 # A Transformer has three places for attention. You will build them in lessons 05 and 06. Each place has its
@@ -660,7 +668,7 @@ plots.attention(weights[1], translations[1], sentences[1], title="English words 
 # every row.*
 
 # %% [markdown]
-# ## 6. One mask, five dialects
+# ## 6. One mask, many dialects
 #
 # Every library has masks, and they do not agree on what a `True` means. Here is the third row of a decoder
 # mask: what *Africa* may look at in `Jane visits Africa in <pad>`. **Your** mask fills the table.
@@ -697,7 +705,8 @@ plots.masks(
 #
 # Look at the second picture again. **In `nn.MultiheadAttention` a `True` means "hidden"**, the opposite of
 # ours, although it belongs to the same library as `F.scaled_dot_product_attention`. (`F.sdpa` in the
-# picture is short for that name.)
+# picture is short for that name.) Its `key_padding_mask` carries the padding alone; the future has to go
+# into `attn_mask` as well.
 #
 # | library | `True` means | shape |
 # |---|---|---|
@@ -786,6 +795,8 @@ for position in range(1, len(sentence)):
 # | **labels**, what it must predict | Jane | visits | Africa | in | September | `<eos>` |
 #
 # ### Exercise: `teacher_forcing`
+#
+# Cut both rows of this table out of a batch of whole sentences.
 #
 # <details><summary>Hint 1: compare with the table</summary>
 #
@@ -1078,7 +1089,7 @@ for name, model, losses, mask_of in [
 
 # %% [markdown]
 # Model A is as good in the test as in training. (You know why: one masked pass equals word by word.) It
-# even knows when Jane travels. Model B is worse than a model that knows nothing, and writes nothing.
+# even knows when Jane travels. Model B is worse than a model that knows nothing, and stops at once.
 #
 # **Your turn:** say in two sentences what model B has learned, and which slip made it so. Then mend model B
 # in the next cell, by *one character*, and see its losses change. Open the answer when you have tried.

@@ -751,6 +751,19 @@ def no_scaling(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
+    "`.T` turns round all axes, those of sentences and heads too. Exchange only the last two axes of the keys."
+)
+def transpose_reverses_all_axes(q, k, v, mask=None):
+    q @ k.T  # fails where there are axes in front
+    return right_attention(q, k, v, mask)
+
+
+@masked_attention.mistake("You scale by the width of the values. The products are between queries and keys: it is d_k that counts.")
+def divided_by_the_root_of_d_v(q, k, v, mask=None):
+    return right_attention(q * np.sqrt(q.shape[-1] / v.shape[-1]), k, v, mask)
+
+
+@masked_attention.mistake(
     "The softmax runs over the queries: columns add up to 1. Each query shares out its own attention among the keys."
 )
 def softmax_over_queries(q, k, v, mask=None):
