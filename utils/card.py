@@ -20,7 +20,7 @@ class Card:
 
     Args:
         verdict: what is known of the answer.
-        graded: whether the card tells points and keeps the (hidden) numbers to itself.
+        graded: whether the card tells points, and shows no arrays: the inputs were hidden ones.
     """
 
     def __init__(self, verdict: Verdict, graded: bool = False) -> None:

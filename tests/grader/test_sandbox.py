@@ -6,7 +6,6 @@ Every test uses the same warm interpreter, and leaves it as it found it (see `un
 import hashlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from grader.sandbox import Died, Limits, Sandbox, SandboxMissing, Unprotected, b
 from grader.sandbox.process import rebuilt
 from utils.values import Tensor, Unsupported
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 MIB = 1 << 20
 LIMITS = Limits(
     seconds=1, submission_seconds=20, memory_bytes=300 * MIB, processes=12, file_bytes=2 * MIB, output_bytes=50_000

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from grader.demo import submission
+from grader.submission import release_notebook
 
 HERE = Path(__file__).parent
 LESSON = "01_self_attention"
@@ -15,15 +16,16 @@ ANSWERS = Path(__file__).parents[2] / "grader" / "demo" / "answers"
 
 
 def answers_only(lesson, text):
-    """The solution cells of a submission, in order, with what nbgrader needs to know them."""
+    """The cells of a submission that are the learner's own, with what nbgrader needs to know its answers."""
+    theirs = {cell.source for cell in release_notebook(lesson).cells}
     cells = [cell for cell in submission(lesson, text).cells if cell.cell_type == "code"]
-    kept = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    kept = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution") or cell.source not in theirs]
     start = {"cell_type": "code", "source": "import numpy as np", "metadata": {}, "outputs": [], "execution_count": None}
     return [start] + [
         {
             "cell_type": "code",
             "source": cell.source,
-            "metadata": {"nbgrader": dict(cell.metadata.nbgrader)},
+            "metadata": {key: dict(marks) for key, marks in cell.metadata.items() if key == "nbgrader"},
             "outputs": [],
             "execution_count": None,
         }

@@ -20,7 +20,7 @@ def kept(n):
     return np.arange(n)
 
 
-def into_shared_memory(x, memory=np.zeros(3)):
+def into_shared_memory(x, memory=np.zeros(3)):  # noqa: B008
     np.multiply(x, 2, out=memory)
     return memory
 

@@ -30,7 +30,7 @@ def turns(x, n):
 
 
 def turns_on_one_line(x, n):
-    for part in split(x, n): double  # noqa: B018, E701
+    for _ in split(x, n): double  # noqa: B018, E701
 
 
 def while_(x, n):
