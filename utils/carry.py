@@ -142,7 +142,7 @@ def _position_angles(n_positions: int, d_model: int, base: float = 10000.0) -> n
     import torch
 
     if d_model % 2:
-        raise ValueError(f"expected an even d_model, received {d_model}")
+        raise ValueError(f"d_model is {d_model}, which is odd")
     paces = torch.logspace(0, 2 / d_model - 1, d_model // 2, base=base, dtype=torch.float64)
     return torch.outer(torch.arange(n_positions, dtype=torch.float64), paces).numpy()
 
