@@ -22,8 +22,8 @@ import nbformat
 import nbgrader.api
 from nbformat.notebooknode import NotebookNode
 from nbgrader.apps import NbGrader
-from nbgrader.coursedir import CourseDirectory
 from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,

@@ -17,7 +17,7 @@ from nbgrader.preprocessors import ClearHiddenTests, Execute
 from traitlets import Bool, Integer
 
 from grader.grading import Graded, Session, grade_notebook, new_seed
-from grader.sandbox import Died, Limits, Sandbox, Unprotected
+from grader.sandbox import Limits, Sandbox, Unprotected
 from grader.sanitise import safe_outputs, sanitise
 from grader.spec import lesson_names
 from grader.submission import release_notebook

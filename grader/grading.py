@@ -248,7 +248,8 @@ def _outcome(death: Died, what: str) -> dict[str, Any]:
 
 
 def _undefined(exercise: str | None, error: NotebookNode) -> dict[str, Any]:
-    text = f"{exercise} is not defined, because its cell raised {error.ename}: {error.evalue}"
+    told = re.sub(r"<ipython-input[^>]*>, ", "", error.evalue)  # IPython's name for the cell, in a SyntaxError
+    text = f"{exercise} is not defined, because its cell raised {error.ename}: {told}"
     return {"status": "undefined", "message": _redacted(text)}
 
 

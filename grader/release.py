@@ -147,7 +147,9 @@ def execute_solutions(staged: NotebookNode, data: str, folder: Path) -> None:
     name = folder.name
     _write(folder / f"{name}{SUFFIX}", data)
     try:
-        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+        NotebookClient(
+            notebook, timeout=300, resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"]
+        ).execute()
     except Exception as error:
         reason = str(error).strip().splitlines()[-1]
         raise GraderError(f"{name}: its solution notebook does not run: {reason}") from None

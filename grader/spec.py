@@ -47,14 +47,18 @@ class Case:
         probe: how the function is called (see `utils.probe.PROBES`).
         hidden: asked only when a submission is graded, never recorded for students.
         zeros_exact: a number must be exactly 0 where the right one is.
+        otherwise: what is wrong with any other value, where "expected False, got True" would not tell.
+        stand_ins: earlier exercises that this question puts the course's stand-ins in for, whoever's
+            answer is asked: it looks at the one function alone.
     """
 
     def __init__(
         self, aspect: str, says: str, *args: Any, probe: str = "call", hidden: bool = False,
-        zeros_exact: bool = False, **kwargs: Any,
+        zeros_exact: bool = False, otherwise: str = "", stand_ins: tuple[str, ...] = (), **kwargs: Any,
     ) -> None:
         self.aspect, self.says, self.args, self.kwargs = aspect, says, args, kwargs
         self.probe, self.hidden, self.zeros_exact = probe, hidden, zeros_exact
+        self.otherwise, self.stand_ins = otherwise, stand_ins
 
 
 @dataclass
@@ -109,7 +113,7 @@ class Exercise:
         requests = [self._request(case) for case in cases]
         expected = [self._outcome(self.lesson.reference(self.name), request) for request in requests]
         questions = [
-            Question(case.aspect, case.says, request, outcome, case.zeros_exact)
+            Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise)
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]
         mistakes = [
@@ -135,10 +139,10 @@ class Exercise:
             "args": plain(list(case.args)),
             "kwargs": plain(case.kwargs),
             "refuse": list(self.lesson.refuse),
-        }
+        } | ({"stand_ins": list(case.stand_ins)} if case.stand_ins else {})
 
     def _outcome(self, function: Callable, request: dict[str, Any]) -> dict[str, Any]:
-        return probe.run({self.name: function}, request | {"refuse": []})
+        return probe.run({self.name: function}, request | {"refuse": [], "stand_ins": []})
 
 
 class Lesson:

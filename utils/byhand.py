@@ -2,17 +2,21 @@
 
 A profile hook sees every Python and C function that is called, whatever name it was imported or
 bound under. It runs beside the student's code, so it stops short-cuts, not a determined attacker;
-an answer that switches the hook off is refused as well.
+an answer that switches the hook off is refused as well. A thread started before the call is not seen.
 """
 
 from __future__ import annotations
 
+import _thread
+import gc
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType
 from typing import Any
+
+STAND_INS: dict[str, CodeType] = {}  # the course's, by exercise, in its order: `utils.carry` fills this in
 
 
 class Refused(Exception):
@@ -42,7 +46,7 @@ class Watch:
             self.inside += 1 if event == "call" else -1
         if self.inside:
             return
-        if event == "c_call" and arg is sys.setprofile and frame.f_globals is not globals():
+        if event == "c_call" and arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
             self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
             raise Refused
         if event == "call":
@@ -57,6 +61,12 @@ class Watch:
             raise Refused
 
 
+# What leads round the hook, and the module that may call it: a bare thread has none.
+_WAYS_ROUND = {sys.setprofile: sys.modules[__name__], _thread.start_new_thread: threading}
+if hasattr(_thread, "start_joinable_thread"):  # Python 3.13 on
+    _WAYS_ROUND[_thread.start_joinable_thread] = threading
+
+
 @contextmanager
 def watch(exercise: str, refuse: list[str]) -> Iterator[Watch]:
     """Watches this thread, and threads started meanwhile, for calls into the libraries `refuse`."""
@@ -64,7 +74,8 @@ def watch(exercise: str, refuse: list[str]) -> Iterator[Watch]:
     if not refuse:
         yield seen
         return
-    before, hook = sys.getprofile(), seen.hook
+    before, hook, collecting = sys.getprofile(), seen.hook, gc.isenabled()
+    gc.disable()  # what it collects may run a library's code in the midst of the answer's
     threading.setprofile(hook)
     sys.setprofile(hook)
     try:
@@ -74,15 +85,15 @@ def watch(exercise: str, refuse: list[str]) -> Iterator[Watch]:
     finally:
         sys.setprofile(before)
         threading.setprofile(None)
+        if collecting:
+            gc.enable()
 
 
 def _earlier_stand_ins(exercise: str) -> set[CodeType]:
     """The code of the stand-ins that an answer may call: later ones would give it away."""
-    from utils.carry import STAND_INS  # not at the top: it imports this module by way of probe
-
     names = list(STAND_INS)
     earlier = names[: names.index(exercise)] if exercise in names else names
-    return {STAND_INS[name].__code__ for name in earlier}
+    return {STAND_INS[name] for name in earlier}
 
 
 def _module_of(function: Any) -> str | None:

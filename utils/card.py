@@ -11,7 +11,7 @@ from utils.compare import Mismatch
 from utils.judge import Verdict
 
 MAX_ROWS, MAX_COLUMNS = 8, 9
-_COLOURS = {"passed": "#1a7f37", "partial": "#9a6700"}
+_COLOURS = {"passed": "#2a8f47", "partial": "#a87400"}  # legible on white and on black
 _MARKS = {True: "✓", False: "✗"}
 
 
@@ -60,7 +60,7 @@ class Card:
     def html(self) -> str:
         """The card as HTML: no script, no class names, nothing fetched; legible on dark and light."""
         verdict = self.verdict
-        colour = _COLOURS.get(verdict.status, "#b3261e")
+        colour = _COLOURS.get(verdict.status, "#d0453b")
         mark = _MARKS[verdict.status == "passed"]
         parts = [f'<div style="font-weight:600;color:{colour}">{mark} {escape(self.headline())}</div>']
         if verdict.status != "missing":
@@ -86,7 +86,8 @@ class Card:
     def _notes(self) -> list[tuple[str, str]]:
         verdict, notes = self.verdict, []
         if verdict.failure:
-            notes.append(("Checked", f"{verdict.failure.says}."))
+            if verdict.status != "missing":
+                notes.append(("Checked", f"{verdict.failure.says}."))
             notes.append(("Found", _as_sentence(verdict.failure.sentence)))
         if verdict.mistake:
             notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
@@ -158,7 +159,7 @@ def _cell(number: np.generic, scale: float, wrong: bool) -> str:
     value = number.item()
     shade = 0.0 if not np.isfinite(value) else abs(value) / scale
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    frame = "outline:2px solid #b3261e;outline-offset:-2px;font-weight:700;" if wrong else ""
+    frame = "outline:2px solid #d0453b;outline-offset:-2px;font-weight:700;" if wrong else ""
     return (
         f'<td style="{frame}background:rgba(110,140,190,{0.55 * shade:.2f});padding:.15em .45em;text-align:right">'
         f"{text}</td>"

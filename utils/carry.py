@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from utils import probe
+from utils import byhand, probe
 from utils.checkset import SUFFIX, CheckSet, read
 from utils.judge import evaluate
 
@@ -138,11 +138,62 @@ def _self_attention(x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.nda
     return _scaled_dot_product_attention(*_project_qkv(x, w_q, w_k, w_v))
 
 
+def _attend_head_by_head(
+    x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray, w_o: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    output, weights = _scaled_dot_product_attention(*(np.matmul(x, w) for w in (w_q, w_k, w_v)))
+    blocks = torch.from_numpy(w_o).unflatten(0, (len(w_q), -1))
+    return torch.tensordot(torch.from_numpy(output), blocks, ([0, 2], [0, 1])).numpy(), weights
+
+
+def _split_heads(x: np.ndarray, n_heads: int) -> np.ndarray:
+    import torch
+
+    try:
+        return torch.from_numpy(np.ascontiguousarray(x)).unflatten(-1, (n_heads, -1)).movedim(-2, -3).numpy()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _merge_heads(x: np.ndarray) -> np.ndarray:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(x)).movedim(-3, -2).flatten(-2).numpy()
+
+
+def _multi_head_attention(
+    x_q: np.ndarray, x_kv: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray, w_o: np.ndarray, n_heads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    x_q, x_kv, w_q, w_k, w_v, w_o = (torch.from_numpy(array.copy()) for array in (x_q, x_kv, w_q, w_k, w_v, w_o))
+    try:
+        attention = torch.nn.MultiheadAttention(x_q.shape[-1], n_heads, bias=False, batch_first=True, dtype=x_q.dtype)
+    except AssertionError as error:
+        raise ValueError(str(error)) from None
+    parameters = {"in_proj_weight": torch.cat([w_q.T, w_k.T, w_v.T]), "out_proj.weight": w_o.T}
+    attention.load_state_dict(parameters)
+    keys = x_kv.reshape(-1, *x_kv.shape[-2:])
+    with torch.no_grad():
+        output, weights = attention(x_q.reshape(-1, *x_q.shape[-2:]), keys, keys, average_attn_weights=False)
+    batch = x_q.shape[:-2]
+    return output.reshape(x_q.shape).numpy(), weights.reshape(*batch, *weights.shape[1:]).numpy()
+
+
+def _count_attention_parameters(d_model: int, n_heads: int, bias: bool) -> int:
+    import torch
+
+    attention = torch.nn.MultiheadAttention(d_model, n_heads, bias=bias, device="meta")
+    return sum(parameter.numel() for parameter in attention.parameters())
+
+
 def _position_angles(n_positions: int, d_model: int, base: float = 10000.0) -> np.ndarray:
     import torch
 
     if d_model % 2:
-        raise ValueError(f"d_model is {d_model}, which is odd")
+        raise ValueError(f"d_model must be even, got {d_model}")
     paces = torch.logspace(0, 2 / d_model - 1, d_model // 2, base=base, dtype=torch.float64)
     return torch.outer(torch.arange(n_positions, dtype=torch.float64), paces).numpy()
 
@@ -155,6 +206,27 @@ def _positional_encoding(n_positions: int, d_model: int, base: float = 10000.0) 
     return torch.view_as_real(tips).flatten(1).numpy()
 
 
+def _padding_mask(token_ids: np.ndarray, pad_id: int) -> np.ndarray:
+    import torch
+
+    ids = torch.from_numpy(np.ascontiguousarray(token_ids))
+    return torch.isin(ids, pad_id, invert=True).reshape(len(ids), 1, 1, -1).numpy()
+
+
+def _causal_mask(n: int) -> np.ndarray:
+    import torch
+
+    return torch.nn.Transformer.generate_square_subsequent_mask(n).isfinite().numpy()
+
+
+def _teacher_forcing(target_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    ids = torch.from_numpy(np.ascontiguousarray(target_ids))
+    decoder_input, labels = ids.unfold(1, ids.shape[1] - 1, 1).unbind(1)
+    return decoder_input.numpy(), labels.numpy()
+
+
 # In the order of the course: an exercise may lean on what stands before it (see utils.byhand).
 STAND_INS: dict[str, Callable] = {
     function.__name__.removeprefix("_"): function
@@ -165,7 +237,16 @@ STAND_INS: dict[str, Callable] = {
         _attend_one_word,
         _scaled_dot_product_attention,
         _self_attention,
+        _attend_head_by_head,
+        _split_heads,
+        _merge_heads,
+        _multi_head_attention,
+        _count_attention_parameters,
         _position_angles,
         _positional_encoding,
+        _padding_mask,
+        _causal_mask,
+        _teacher_forcing,
     )
 }
+byhand.STAND_INS.update({name: function.__code__ for name, function in STAND_INS.items()})

@@ -22,13 +22,17 @@ UNCHANGED = "inputs unchanged"
 
 @dataclass(frozen=True)
 class Question:
-    """One call: which aspect it counts for, what it looks at in words, the request, the right outcome."""
+    """One call: which aspect it counts for, what it looks at in words, the request, the right outcome.
+
+    `otherwise` tells what is wrong with any other value, where "expected False, got True" would not.
+    """
 
     aspect: str
     says: str
     request: dict[str, Any]
     expected: dict[str, Any]
     zeros_exact: bool = False
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)

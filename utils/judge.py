@@ -93,7 +93,8 @@ def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]]
         if outcomes and outcomes[-1]["status"] in FINAL:
             outcomes.append(outcomes[-1])
         else:
-            outcomes.append(ask(question.request | {"stand_ins": stand_ins}))
+            always = question.request.get("stand_ins", [])
+            outcomes.append(ask(question.request | {"stand_ins": list(dict.fromkeys([*always, *stand_ins]))}))
     return replace(judge(checkset, outcomes), stood_in=list(stand_ins))
 
 
@@ -138,7 +139,7 @@ def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) ->
             return Failure(question.says, f"expected {wanted['type']} to be raised, but {came}")
     if status == "value":
         mismatch = compare(outcome["value"], wanted["value"], checkset.returns, question.zeros_exact)
-        return Failure(question.says, mismatch.sentence, mismatch) if mismatch else None
+        return Failure(question.says, question.otherwise or mismatch.sentence, mismatch) if mismatch else None
     if status == "error":
         text = f"your code raised {outcome['type']}: {in_plain_words(outcome['message'])}"
         return Failure(question.says, text.removesuffix(": "))

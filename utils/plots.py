@@ -10,6 +10,7 @@ carry their numbers.
 
 =================  ==============================================================
 ``attention``      weights as a picture: rows look, columns are looked at
+``masks``          masks as a picture: who may look at whom
 ``vectors``        one vector a row, one feature a column
 ``bars``           one number a word
 ``looks``          one word looking at the others: arcs as thick as the weights
@@ -22,6 +23,7 @@ carry their numbers.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +34,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-__all__ = ["attention", "bars", "clocks", "flow", "lines", "looks", "vectors", "weighted_sum"]
+__all__ = ["attention", "bars", "clocks", "flow", "lines", "looks", "masks", "vectors", "weighted_sum"]
 
 _WEIGHTS = "Blues"
 _NUMBERS = ListedColormap(  # white at zero, dark at both ends
@@ -234,6 +236,21 @@ def _crowded(labels: list[str] | None, inches: float) -> bool:
     return max(map(len, labels)) * 0.08 + 0.06 > inches / len(labels)
 
 
+def _grid(
+    n_panels: int, n_q: int, n_k: int, row_labels: list[str] | None, column_labels: list[str] | None
+) -> tuple[int, int, tuple[float, float], bool]:
+    """For pictures of one size: how many across and down, inches in all, whether labels must slant."""
+    across = 2 if n_panels == 4 else min(n_panels, 3)
+    down = -(-n_panels // across)
+    left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.5
+    room = (_MAX_WIDTH - left - 0.2) / across
+    width = min(room, max(2.2, 0.92 * n_k) if n_k <= _MAX_TICKS else 4.0)
+    crowded = _crowded(column_labels, width - 0.15)
+    height = max(0.9, 0.5 * n_q) if n_q <= _MAX_TICKS else width
+    size = (left + across * width + 0.2, down * (height + (1.35 if crowded else 1.0)) + 0.2)
+    return across, down, size, crowded
+
+
 def attention(
     weights: Any,
     words: Sequence[str] | None = None,
@@ -271,16 +288,9 @@ def attention(
     column_labels = _labels("attention", "words for the columns (n_k)", key_words, n_k)
     panel_titles = _labels("attention", "titles", titles, n_panels) or [""] * n_panels
 
-    across = 2 if n_panels == 4 else min(n_panels, 3)
     is_small = n_q * n_k <= _MAX_NUMBERS
     high = 1.0 if is_small else max(np.nanmax(panels, initial=0.0), 1e-9)
-    down = -(-n_panels // across)
-    left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.5
-    room = (_MAX_WIDTH - left - 0.2) / across
-    width = min(room, max(2.2, 0.92 * n_k) if n_k <= _MAX_TICKS else 4.0)
-    crowded = _crowded(column_labels, width - 0.15)
-    height = max(0.9, 0.5 * n_q) if n_q <= _MAX_TICKS else width
-    size = (left + across * width + 0.2, down * (height + (1.35 if crowded else 1.0)) + 0.2)
+    across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
         if title:
@@ -299,6 +309,102 @@ def attention(
         if not is_small:
             figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
         _show(figure)
+
+
+def masks(
+    mask: Any,
+    words: Sequence[str] | None = None,
+    key_words: Sequence[str] | None = None,
+    *,
+    entries: Any = None,
+    title: str = "",
+    titles: Sequence[str] | None = None,
+    xlabel: str = "is looked at (keys)",
+    ylabel: str = "looks (queries)",
+) -> None:
+    """Draw masks: a dark cell with a dot means "may be looked at", a white hatched one "hidden".
+
+    Args:
+        mask: booleans `(n_q, n_k)`, or `(n_panels, n_q, n_k)` for several pictures side by side;
+            True means "may be looked at".
+        words: n_q row labels.
+        key_words: n_k column labels; `words` again where left out and n_q equals n_k.
+        entries: what stands in the cells in place of dots: for each picture `(n_q, n_k)` booleans
+            or numbers, such as the same mask in another library's convention.
+        title: one line above the figure.
+        titles: n_panels lines, one above each picture.
+        xlabel: what the columns are.
+        ylabel: what the rows are.
+
+    Raises:
+        ValueError: for numbers in place of booleans, another shape, or labels that do not fit.
+    """
+    try:
+        panels = _array("masks", "mask", mask, ("n_panels", "n_q", "n_k"))
+    except ValueError:
+        panels = _array("masks", "mask", mask, ("n_q", "n_k"))[None]
+    if np.asarray(mask).dtype.kind != "b":
+        raise ValueError(
+            f"plots.masks: expected mask to be True and False (bool), received {_kind(np.asarray(mask))}."
+        )
+    n_panels, n_q, n_k = panels.shape
+    if entries is not None:
+        entries = [np.asarray(entry) for entry in (entries if np.ndim(mask) == 3 else [entries])]
+        if len(entries) != n_panels:
+            raise ValueError(f"plots.masks: expected entries for {n_panels} pictures, received {len(entries)}.")
+        for entry in entries:
+            _array("masks", "entries", entry, (n_q, n_k))
+    if key_words is None and n_q == n_k:
+        key_words = words
+    row_labels = _labels("masks", "words for the rows (n_q)", words, n_q)
+    column_labels = _labels("masks", "words for the columns (n_k)", key_words, n_k)
+    panel_titles = _labels("masks", "titles", titles, n_panels) or [""] * n_panels
+
+    across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
+        if title:
+            figure.suptitle(title, fontsize=12)
+        for place, ax in enumerate(axes.flat):
+            if place >= n_panels:
+                ax.set_visible(False)
+                continue
+            _mask_picture(ax, panels[place] > 0, None if entries is None else entries[place])
+            _ticks(ax.xaxis, column_labels, n_k, 35 if crowded else 0)
+            _ticks(ax.yaxis, row_labels, n_q)
+            ax.set_title(panel_titles[place])
+            ax.set_xlabel(xlabel)
+            if place % across == 0:
+                ax.set_ylabel(ylabel)
+        _show(figure)
+
+
+def _mask_picture(ax: Any, visible: np.ndarray, entries: np.ndarray | None) -> None:
+    n_q, n_k = visible.shape
+    ax.set(xlim=(-0.5, n_k - 0.5), ylim=(n_q - 0.5, -0.5))
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    for r, c in np.ndindex(n_q, n_k):
+        seen = visible[r, c]
+        ax.add_patch(
+            Rectangle(
+                (c - 0.47, r - 0.46),
+                0.94,
+                0.92,
+                facecolor=_COLOURS[0] if seen else "white",
+                edgecolor=_COLOURS[0] if seen else "#9ca3af",
+                hatch="" if seen or entries is not None else "////",
+                linewidth=0.8,
+            )
+        )
+        if entries is None and not seen:
+            continue
+        text = "●" if entries is None else _entry(entries[r, c])
+        ax.text(c, r, text, ha="center", va="center", fontsize=9, color="white" if seen else _INK)
+
+
+def _entry(value: np.generic) -> str:
+    return str(bool(value)) if value.dtype == bool else _number(float(value), 0)
 
 
 def vectors(
@@ -758,7 +864,8 @@ def flow(
                 linewidth=1.2,
             )
             ax.add_patch(patches[name])
-            ax.text(column, row, text, ha="center", va="center", fontsize=10.5, linespacing=1.35)
+            size = 10.5 * min(1, 12.5 / _longest_line(text))
+            ax.text(column, row, text, ha="center", va="center", fontsize=size, linespacing=1.35)
         for start, end, *label in arrows:
             (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
             ax.add_patch(
@@ -786,3 +893,8 @@ def flow(
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
                 )
         _show(figure)
+
+
+def _longest_line(text: str) -> int:
+    """In letters, at least one; a formula counts as two."""
+    return max(1, *(len(re.sub(r"\$[^$]*\$", "xx", line)) for line in text.split("\n")))

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from utils import byhand
+from utils import byhand, steps
 from utils.values import Tensor, plain
 
 MAX_MESSAGE = 500
@@ -78,15 +78,27 @@ def call_again(function: Callable, args: list, kwargs: dict) -> Any:
     return first
 
 
+def work_grows(function: Callable, args: list, kwargs: dict) -> bool:
+    """Whether the function's own Python code has more to do for the last of some sizes than for the first.
+
+    The last of `args` is the list of sizes, of which each call is given one; the others stay the same. So
+    a loop over them shows, while one inside NumPy does not (see `utils.steps`).
+    """
+    *data, sizes = args
+    function(*data, sizes[0], **kwargs)  # what is imported or prepared at the first call shall not count
+    fewest, most = (steps.count(function, *data, size, **kwargs) for size in (sizes[0], sizes[-1]))
+    return most > fewest
+
+
 def product(function: Callable, args: list, kwargs: dict) -> Any:
     """The matrix that the function returns, times the last of `args`, which is not handed to it.
 
     Asks what a matrix does, not what it is made of. What cannot be multiplied is given back as it is.
     """
     *args, columns = args
-    matrix = function(*args, **kwargs)
-    fits = isinstance(matrix, np.ndarray) and matrix.ndim == 2 and matrix.shape[1] == columns.shape[0]
-    return matrix @ columns if fits else matrix
+    made = function(*args, **kwargs)
+    fits = isinstance(made, np.ndarray) and made.ndim == 2 and made.shape[1] == columns.shape[0]
+    return made @ columns if fits else made
 
 
 def afresh(probe: Callable) -> Callable:
@@ -109,6 +121,7 @@ PROBES: dict[str, Callable] = {
     "call": call,
     "call_again": call_again,
     "call_afresh": afresh(call),
+    "work_grows": work_grows,
     "product": product,
     "product_afresh": afresh(product),
 }

@@ -153,7 +153,7 @@ def test_edits_change_neither_a_good_nor_a_bad_grade(edit, grade):
     notebook = cells(softmax=WRONG["softmax"], project_qkv="raise NotImplementedError")
     edit(notebook)
     result = grade(notebook)
-    assert lost(result) == {"softmax": 0, "project_qkv": 0}
+    assert lost(result) == {"softmax": 0, "project_qkv": 0}, [v.message for v in result.results.values()]
     assert result.max_score == sum(FULL.values())
     points = {c.metadata.nbgrader.grade_id: c.metadata.nbgrader.points for c in marked(result.notebook, "grade")}
     assert points == {f"test_{name}": points for name, points in FULL.items()}
@@ -286,9 +286,10 @@ def release_path():
     return COURSE_ROOT / "notebooks" / LESSON / f"{LESSON}.ipynb"
 
 
-def test_changing_inputs_in_place_earns_what_it_should(grade):
+@pytest.mark.parametrize("patch", ["", "import utils.probe\nutils.probe._same = lambda *a: True"])
+def test_changing_inputs_in_place_earns_what_it_should(patch, grade):
     source = "def softmax(x, axis=-1):\n    x -= x.max(axis=axis, keepdims=True)\n    np.exp(x, out=x)\n    x /= x.sum(axis=axis, keepdims=True)\n    return x"
-    result = grade(cells(softmax=source))
+    result = grade(cells(patch, softmax=source))
     assert scores(result)["softmax"] < FULL["softmax"]
     assert result.results["softmax"].mistake.name == "input_changed_in_place"
 
@@ -302,6 +303,8 @@ LIBRARY = {
     "stand-in": "from utils import carry\nsoftmax = carry('softmax')",
     "later stand-in": "from utils import carry\nlater = carry('scaled_dot_product_attention')\ndef softmax(x, axis=-1):\n    x = np.moveaxis(x, axis, -1)[..., None]\n    return np.moveaxis(later(np.ones((*x.shape[:-2], 1, 1)), x, x)[1][..., 0, :], -1, axis)",
     "thread": f"import threading, torch\ndef softmax(x, axis=-1):\n    out = []\n    t = threading.Thread(target=lambda: out.append({TORCH_SOFTMAX})); t.start(); t.join()\n    return out[0]",
+    "bare thread": f"import _thread, time, torch\ndef softmax(x, axis=-1):\n    out = []\n    _thread.start_new_thread(lambda: out.append({TORCH_SOFTMAX}), ())\n    while not out: time.sleep(0.001)\n    return out[0]",
+    "patched hook": f"import torch, utils.byhand\nutils.byhand.Watch.hook = lambda *a: None\ndef softmax(x, axis=-1):\n    return {TORCH_SOFTMAX}",
 }  # fmt: skip
 
 
@@ -309,6 +312,14 @@ LIBRARY = {
 def test_a_library_that_does_the_work_earns_nothing(source, grade):
     pytest.importorskip("torch")
     assert scores(grade(cells(softmax=source)))["softmax"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="a thread from before the call is not watched (see utils.byhand)")
+def test_a_library_called_by_an_earlier_thread_earns_nothing(grade):
+    pytest.importorskip("torch")
+    worker = f"import queue, threading, torch\nask, tell = queue.Queue(), queue.Queue()\ndef work():\n    while True:\n        x, axis = ask.get(); tell.put({TORCH_SOFTMAX})\nthreading.Thread(target=work, daemon=True).start()"
+    result = grade(cells(worker, softmax="def softmax(x, axis=-1):\n    ask.put((x, axis)); return tell.get()"))
+    assert scores(result)["softmax"] == 0
 
 
 # ---------------------------------------------------------------------------------- reading what is hidden

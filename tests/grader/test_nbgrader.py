@@ -73,12 +73,3 @@ def test_nbgrader_with_our_executor_gives_these_scores_and_safe_feedback(tmp_pat
     page = (tmp_path / "feedback" / "emil" / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
     assert "Softmax over axis 0" in page
     assert "grader.stock" not in page and "HIDDEN" not in page
-
-
-def test_nbgrader_releases_the_committed_notebook(tmp_path, staged):
-    config = OURS.format(root=tmp_path, config=str(COURSE_ROOT / "nbgrader_config.py"))
-    (tmp_path / "nbgrader_config.py").write_text(config, encoding="utf-8")
-    shutil.copytree(staged, tmp_path / "source" / LESSON)
-    nbgrader(tmp_path, "generate_assignment", LESSON)
-    for file in (COURSE_ROOT / "notebooks" / LESSON).iterdir():
-        assert (tmp_path / "release" / LESSON / file.name).read_bytes() == file.read_bytes(), file.name

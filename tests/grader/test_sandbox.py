@@ -508,21 +508,11 @@ def look(top):
                 except OSError: pass
 look("/")
 """
-    own = {p.name for p in bubblewrap.PROJECT.iterdir()} | {"01_self_attention.py", "grading.py"}
-    own -= {"utils", "docs", "tests", "build", "notebooks", "LICENSE", "README.md", "pyproject.toml", "Makefile"}
-    own -= {
-        "requirements.txt",
-        ".gitignore",
-        ".venv",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        ".ci",
-        "nbgrader_config.py",
-    }  # others have these too
-    assert {"grader", "solutions"} <= own
+    own = ["solutions", "submissions", "exercises", "01_self_attention.py", "grading.py", "submission.py", ".git"]
+    assert all(list(bubblewrap.PROJECT.rglob(name)) for name in own if name != ".git")
     with sandbox.student() as student:
         assert student.run_cell(source) == []
-        found = call(student, "f = lambda wanted: [name for name in wanted if name in names]", sorted(own))["value"]
+        found = call(student, "f = lambda wanted: [name for name in wanted if name in names]", own)["value"]
         assert found == []
         assert call(student, "f = lambda secret: sum(secret in text for text in texts)", SECRET)["value"] == 0
         assert call(student, "f = lambda secret: sum(secret in name for name in names)", SECRET)["value"] == 0

@@ -129,3 +129,16 @@ def test_a_card_of_many_axes_shows_the_slice_with_the_first_wrong_number():
     one = CheckSet("f", {"values": 1}, [Question("values", "x", {"name": "f", "args": []}, value(wanted))], [])
     html = Card(evaluate(one, lambda request: value(got))).html()
     assert "got [1], shape 2×3×4" in html and html.count("outline:2px") == 2
+
+
+def test_a_question_may_say_itself_what_is_wrong():
+    asked = Question("grows", "the work", {"name": "total", "args": [ROWS], "kwargs": {}}, value(False), otherwise="It grew.")
+    failure = evaluate(CheckSet("total", {"grows": 1}, [asked], []), lambda request: value(True)).failure
+    assert (failure.says, failure.sentence) == ("the work", "It grew.")
+
+
+def test_a_question_may_always_ask_for_stand_ins():
+    asked = Question("rows", "", {"name": "total", "args": [], "kwargs": {}, "stand_ins": ["a", "b"]}, value(1))
+    seen = []
+    evaluate(CheckSet("total", {"rows": 1}, [asked], []), lambda r: seen.append(r["stand_ins"]) or value(1), ["b", "c"])
+    assert seen == [["a", "b", "c"]]

@@ -14,6 +14,7 @@ from utils import plots
 
 WORDS = ["Jane", "visite", "l'Afrique", "en", "septembre"]
 WEIGHTS = np.full((5, 5), 0.2)
+MASK = np.eye(5, dtype=bool)
 VALUES = np.arange(15.0).reshape(5, 3) - 7
 
 GOOD = {
@@ -25,6 +26,13 @@ GOOD = {
     "attention, long": lambda: plots.attention(np.full((60, 60), 1 / 60)),
     "attention, one word": lambda: plots.attention([[1.0]], ["Jane"]),
     "attention, not a number": lambda: plots.attention(np.full((2, 2), np.nan)),
+    "masks": lambda: plots.masks(MASK, WORDS, title="mask"),
+    "masks, two queries": lambda: plots.masks(MASK[:2], WORDS[:2], WORDS),
+    "masks, dialects": lambda: plots.masks(
+        [MASK, MASK], WORDS, entries=[~MASK, np.where(MASK, 0.0, -np.inf)], titles=["a", "b"]
+    ),
+    "masks, one with entries": lambda: plots.masks(MASK, entries=MASK.astype(int)),
+    "masks, large": lambda: plots.masks(np.ones((40, 40), dtype=bool)),
     "vectors": lambda: plots.vectors(VALUES, WORDS, ["a", "b", "c"], title="values"),
     "vectors, several": lambda: plots.vectors(
         {"q": VALUES, "k": WEIGHTS}, WORDS, {"q": ["a", "b", "c"], "k": WORDS}
@@ -67,6 +75,27 @@ BAD = [
         lambda: plots.attention((np.ones((5, 3)), np.ones((5, 5))), WORDS),
         "plots.attention: expected weights to be an array of real numbers, "
         "received a tuple of 2 things that do not form one array.",
+    ),
+    (
+        lambda: plots.masks(WEIGHTS, WORDS),
+        "plots.masks: expected mask to be True and False (bool), received an array of dtype float64.",
+    ),
+    (
+        lambda: plots.masks(None, WORDS),
+        "plots.masks: expected mask to be an array of real numbers, "
+        "received None (did the function return its result?).",
+    ),
+    (
+        lambda: plots.masks(MASK[None, None], WORDS),
+        "plots.masks: expected mask of shape (n_q, n_k), received shape (1, 1, 5, 5).",
+    ),
+    (
+        lambda: plots.masks(MASK, WORDS, entries=np.ones((5, 4))),
+        "plots.masks: expected entries of shape (5, 5), received shape (5, 4).",
+    ),
+    (
+        lambda: plots.masks([MASK, MASK], WORDS, entries=[MASK]),
+        "plots.masks: expected entries for 2 pictures, received 1.",
     ),
     (
         lambda: plots.vectors(np.ones((2, 5, 3)), WORDS),

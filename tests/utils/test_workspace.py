@@ -60,6 +60,17 @@ def test_files_of_the_learner_are_left_alone(course):
     assert (copy / "00_first/notes.txt").read_text() == "mine"
 
 
+def test_running_a_notebook_is_no_change(course):
+    released, copy = course
+    notebook = '{"cells": [{"source": ["x = 1"], "outputs": %s}]}'
+    (released / "00_first/00_first.ipynb").write_text(notebook % "[]")
+    prepare(released, copy)
+    (copy / "00_first/00_first.ipynb").write_text(notebook % '["ran"]')
+    (released / "00_first/00_first.ipynb").write_text("v2")
+    assert prepare(released, copy) == []
+    assert (copy / "00_first/00_first.ipynb").read_text() == "v2"
+
+
 def test_a_lost_record_loses_no_answer(course):
     released, copy = course
     prepare(released, copy)
