@@ -713,7 +713,7 @@ plots.attention(weights, words, title="A head that looks at the word before")
 #
 # (The factor 12 makes the head decided, as large scores do in lesson 01.) So a head can *learn* to look one
 # word back, and it is the same at the beginning and at the end of a text. Trained Transformers do have
-# such heads.
+# such heads (Voita and others, under *Further reading*).
 
 # %% [markdown]
 # ## 6. Turn instead of add
