@@ -665,11 +665,11 @@ def shift_matrix(offset, d_model, base=10000.0):
     ### BEGIN SOLUTION
     turns = offset * position_angles(2, d_model, base)[1]
     sines, cosines = np.arange(0, d_model, 2), np.arange(1, d_model, 2)
-    matrix = np.zeros((d_model, d_model))
-    matrix[sines, sines] = matrix[cosines, cosines] = np.cos(turns)
-    matrix[sines, cosines] = np.sin(turns)
-    matrix[cosines, sines] = -np.sin(turns)
-    return matrix
+    blocks = np.zeros((d_model, d_model))
+    blocks[sines, sines] = blocks[cosines, cosines] = np.cos(turns)
+    blocks[sines, cosines] = np.sin(turns)
+    blocks[cosines, sines] = -np.sin(turns)
+    return blocks
     ### END SOLUTION
 
 
@@ -713,7 +713,7 @@ plots.attention(weights, words, title="A head that looks at the word before")
 #
 # (The factor 12 makes the head decided, as large scores do in lesson 01.) So a head can *learn* to look one
 # word back, and it is the same at the beginning and at the end of a text. Trained Transformers do have
-# such heads.
+# such heads (Voita and others, under *Further reading*).
 
 # %% [markdown]
 # ## 6. Turn instead of add

@@ -187,7 +187,9 @@ def recognise(checkset: CheckSet, outcomes: list[dict], failures: list[Failure |
     for where in (range(len(outcomes)), wrong, first_aspect):
         for mistake in checkset.mistakes:
             if any(mistake.outcomes[i] is not None for i in where if i in wrong) and all(
-                agree(outcomes[i], mistake.outcomes[i] or checkset.questions[i].expected) for i in where
+                (i not in wrong and mistake.outcomes[i] is None)  # both right, an error in other words too
+                or agree(outcomes[i], mistake.outcomes[i] or checkset.questions[i].expected)
+                for i in where
             ):
                 return mistake
     return None

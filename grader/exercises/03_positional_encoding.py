@@ -40,7 +40,7 @@ def position_angles(rng):
     yield Case("angles", "fifty positions, d_model 16", 50, 16, hidden=True)
     yield Case("angles", "other sizes", int(rng.integers(6, 30)), 2 * int(rng.integers(2, 12)), hidden=True)
     yield Case("angles", "the same call twice, the first result overwritten between", 4, 6, probe="call_afresh")
-    yield Case("any base", "base 100", 5, 6, base=100.0)
+    yield Case("any base", "base 50", 5, 6, base=50.0)
     yield Case("any base", "another base", 7, 4, base=float(rng.uniform(2, 50)), hidden=True)
     yield Case("odd d_model", "d_model 5", 4, 5)
     yield Case("odd d_model", "d_model 1", 3, 1)
@@ -70,7 +70,7 @@ def positional_encoding(rng):
     yield Case("values", "sixty positions, d_model 10", 60, 10, hidden=True)
     yield Case("values", "other sizes", int(rng.integers(6, 30)), 2 * int(rng.integers(2, 12)), hidden=True)
     yield Case("values", "the same call twice, the first result overwritten between", 4, 6, probe="call_afresh")
-    yield Case("any base", "base 100", 5, 6, base=100.0)
+    yield Case("any base", "base 50", 5, 6, base=50.0)
     yield Case("any base", "another base", 7, 4, base=float(rng.uniform(2, 50)), hidden=True)
     yield Case("odd d_model", "d_model 5", 4, 5)
     yield Case("odd d_model", "d_model 1", 3, 1)
@@ -144,6 +144,21 @@ def degrees_instead_of_radians(n_positions, d_model, base=10000.0):
 )
 def an_angle_for_every_column(n_positions, d_model, base=10000.0):
     return np.arange(n_positions)[:, None] * base ** (-np.arange(even(d_model)) / d_model)
+
+
+@position_angles.mistake(
+    "You count the clocks up to d_model, but each takes two columns: there are half as many, and i ends there."
+)
+def as_many_clocks_as_columns(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] * base ** (-2 * np.arange(even(d_model)) / d_model)
+
+
+@position_angles.mistake(
+    "Positions and clocks are both in a row, so NumPy pairs them one by one. To combine each with each, the "
+    "positions have to stand in a column."
+)
+def positions_not_in_a_column(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions) / base ** (2 * np.arange(even(d_model) // 2) / d_model)
 
 
 @position_angles.mistake("Each angle comes twice. That will be right for the sine and the cosine later; here each clock has one column.")
@@ -241,6 +256,15 @@ def column_number_taken_for_i(n_positions, d_model, base=10000.0):
 def neighbours_from_different_clocks(n_positions, d_model, base=10000.0):
     angles = np.tile(angles_of(n_positions, d_model, base), 2)
     return np.where(np.arange(d_model) % 2 == 0, np.sin(angles), np.cos(angles))
+
+
+@positional_encoding.mistake(
+    "The right numbers have landed in the wrong places: reshape only cuts the table anew, in reading order, and does "
+    "not put sine and cosine next to each other."
+)
+def scrambled_by_reshape(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.array([np.sin(angles), np.cos(angles)]).reshape(n_positions, d_model)
 
 
 @positional_encoding.mistake("There are sines in every column. The odd columns hold cosines, as a sine alone does not tell where a hand points.")
@@ -574,6 +598,19 @@ def one_word_on_whatever_the_offset(offset, d_model, base=10000.0):
     return blocks(paces(d_model, base), clockwise)
 
 
+@shift_matrix.mistake("The matrix for one word on is multiplied by the offset, which makes the hands longer. It is the angle that grows with the offset.")
+def matrix_multiplied_by_the_offset(offset, d_model, base=10000.0):
+    return offset * blocks(paces(d_model, base), clockwise)
+
+
+@shift_matrix.mistake("The blocks overlap: each takes two rows and columns, so the next one begins two farther on.")
+def overlapping_blocks(offset, d_model, base=10000.0):
+    matrix = np.zeros((even(d_model), d_model))
+    for i, turn in enumerate(offset * paces(d_model, base)):
+        matrix[i : i + 2, i : i + 2] = blocks(np.array([turn]), clockwise)
+    return matrix
+
+
 @shift_matrix.mistake("The sign of the offset is lost, so going back goes forward as well.")
 def sign_of_the_offset_lost(offset, d_model, base=10000.0):
     return blocks(abs(offset) * paces(d_model, base), clockwise)
@@ -725,6 +762,18 @@ def paces_that_grow(x, positions, base=10000.0):
 @rotate_by_position.mistake("The exponent is i over d_head, without the 2: the later pairs turn too fast.")
 def paces_lack_the_factor_2(x, positions, base=10000.0):
     return turned(x, np.asarray(positions)[:, None] * base ** (-np.arange(even(x.shape[-1]) // 2) / x.shape[-1]))
+
+
+@rotate_by_position.mistake(
+    "Positions and paces are both in a row, so NumPy pairs them one by one. To combine each with each, the positions "
+    "have to stand in a column."
+)
+def positions_in_a_row(x, positions, base=10000.0):
+    angles = positions * paces(x.shape[-1], base)
+    a, b, result = x[..., 0::2], x[..., 1::2], np.empty(x.shape)
+    result[..., 0::2] = a * np.cos(angles) - b * np.sin(angles)
+    result[..., 1::2] = a * np.sin(angles) + b * np.cos(angles)
+    return result
 
 
 @rotate_by_position.mistake("The encoding is added, as in embed_with_positions. Here the numbers are turned, and nothing is added.")

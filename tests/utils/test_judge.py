@@ -75,6 +75,21 @@ def test_without_the_first_aspect_the_others_earn_nothing():
     assert found.aspects == {"rows": False, "columns": True, UNCHANGED: True} and found.score == 0
 
 
+def test_an_error_that_is_asked_for_may_have_other_words():
+    asked = {"status": "error", "type": "ValueError", "message": "an odd width"}
+    questions = [CHECKSET.questions[0], Question("columns", "odd", {"name": "total", "args": [COLUMNS]}, asked)]
+    doubtful = Mistake("Also wrong there", "Look.", [value(np.array([2.0])), value(ROWS)], "also_wrong_there")
+    one = CheckSet("total", CHECKSET.aspects, questions, [doubtful, CHECKSET.mistakes[0]])
+
+    def mean(x):
+        if len(x) > 1:
+            raise ValueError("this will not do")
+        return x.mean(axis=-1)
+
+    found = evaluate(one, lambda request: probe.run({"total": mean}, request))
+    assert found.aspects["columns"] and found.mistake.name == "mean_instead_of_sum"
+
+
 def test_after_a_stop_nothing_more_is_asked():
     asked = []
 
