@@ -26,8 +26,8 @@ from grader.sandbox import Died, Sandbox, Student
 from grader.sanitise import safe_outputs
 from grader.spec import load_lesson
 from grader.submission import is_copy, lesson_of, read_submission, release_notebook, repair
+from utils import stand_ins
 from utils.card import Card
-from utils.carry import STAND_INS
 from utils.checkset import CheckSet
 from utils.judge import Verdict, judge_answer
 from utils.values import printable
@@ -40,6 +40,7 @@ _PARTS = {  # of an outcome, besides its value
     "missing": {},
     "undefined": {"message": str},
     "refused": {"message": str},
+    "unfit": {"message": str},
 }
 
 
@@ -123,7 +124,7 @@ def grade_notebook(
         for exercise in (name for name in checksets if name in tests):
             begin = time.monotonic()
             ask = session.ask if exercise in answered else _nothing
-            verdict = judge_answer(checksets[exercise], ask, graded.results, STAND_INS)
+            verdict = judge_answer(checksets[exercise], ask, graded.results, stand_ins.NAMES)
             graded.results[exercise], graded.seconds[exercise] = verdict, time.monotonic() - begin
             tests[exercise].outputs = _outputs(verdict)
     notebook.metadata["grader"] = {"seed": seed, "exercises": graded.exercises(), "seconds": graded.seconds}

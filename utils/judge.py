@@ -200,6 +200,8 @@ def agree(outcome: dict[str, Any], known: dict[str, Any]) -> bool:
         return False
     if known["status"] == "error":
         return outcome["type"] == known["type"] and outcome["message"] == known["message"]
+    if known["status"] == "unfit":
+        return outcome["message"] == known["message"]
     if known["status"] != "value":
         return False
     if bool(outcome.get("changed")) != bool(known.get("changed")):
