@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from grader.spec import load_lesson
 from utils import probe
 from utils.card import Card
-from utils.stand_ins import stand_in
 from utils.judge import evaluate
+from utils.stand_ins import stand_in
 
 LESSON = load_lesson("02_multi_head_attention")
 EXERCISE = LESSON.exercises["multi_head_attention"]

@@ -32,7 +32,8 @@ def attend_one_word(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> 
 
 
 def self_attention(x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return scaled_dot_product_attention(*project_qkv(x, w_q, w_k, w_v))
+    projected = project_qkv(x, w_q, w_k, w_v)
+    return scaled_dot_product_attention(*projected)
 
 
 def attend_head_by_head(

@@ -17,10 +17,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tu
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float = 0.0) -> Tensor:
-    if mask is None:
-        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-    seeing = mask.any(dim=-1, keepdim=True)  # a row that sees nothing looks everywhere, and is put to 0 after
-    return F.scaled_dot_product_attention(q, k, v, mask | ~seeing, dropout) * seeing
+    seeing = torch.ones((), device=q.device) if mask is None else mask.any(dim=-1, keepdim=True)
+    everywhere = None if mask is None else mask | ~seeing  # a row that sees nothing looks everywhere, and is put to 0
+    return F.scaled_dot_product_attention(q, k, v, everywhere, dropout) * seeing
 
 
 class MultiHeadAttention(nn.Module):
