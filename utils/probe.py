@@ -56,8 +56,11 @@ def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
             np.errstate(all="ignore"),
         ):
             value = probe(function, args, kwargs)
-    except NotImplementedError:
-        return {"status": "missing"}
+    except NotImplementedError as error:
+        other = _raiser(error)
+        if other == name or not callable(namespace.get(other)):
+            return {"status": "missing"}
+        return {"status": "error", "type": "NotImplementedError", "message": f"{other} is not answered yet"}
     except byhand.Refused:
         return {"status": "refused", "message": watch.sentence()}
     except Unfit as reason:
@@ -229,6 +232,16 @@ class _stand_ins:
             for name in self.names:
                 del self.namespace[name]
             self.namespace.update(self.own)
+
+
+def _raiser(error: BaseException) -> str:
+    """The name of the function or class whose code raised an error."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    name = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on a method's class comes first
+    return name.rpartition("<locals>.")[2].split(".")[0]
 
 
 def _text_of(error: BaseException) -> str:
