@@ -139,7 +139,10 @@ def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) ->
             return Failure(question.says, f"expected {wanted['type']} to be raised, but {came}")
     if status == "value":
         mismatch = compare(outcome["value"], wanted["value"], checkset.returns, question.zeros_exact)
-        return Failure(question.says, question.otherwise or mismatch.sentence, mismatch) if mismatch else None
+        if mismatch is None:
+            return None
+        note = f": `{outcome['note']}`" if outcome.get("note") else ""
+        return Failure(question.says, (question.otherwise or mismatch.sentence) + note, mismatch)
     if status == "error":
         text = f"your code raised {outcome['type']}: {in_plain_words(outcome['message'])}"
         return Failure(question.says, text.removesuffix(": "))
