@@ -135,6 +135,8 @@ def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) ->
         if status == "error" and outcome["type"] == wanted["type"]:
             return None
         came = f"{outcome['type']} was raised" if status == "error" else "nothing was raised"
+        if status == "value" and getattr(outcome["value"], "type_name", "") == wanted["type"]:
+            came = "it was returned: write `raise` in the place of `return`"
         if status in ("value", "error"):
             return Failure(question.says, f"expected {wanted['type']} to be raised, but {came}")
     if status == "value":
