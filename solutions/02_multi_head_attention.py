@@ -154,10 +154,10 @@ for head, pair in enumerate(columns):
 
 print("w_q", w_q.shape, " w_k", w_k.shape, " w_v", w_v.shape, "= (n_heads, d_model, d_head)")
 plots.vectors(
-    {f"keys: {question}": x @ w_k[head] for head, question in enumerate(questions)},
+    {question: x @ w_k[head] for head, question in enumerate(questions)},
     words,
-    {f"keys: {question}": columns[head] for head, question in enumerate(questions)},
-    title="What each word offers to each head",
+    dict(zip(questions, columns)),
+    title="Keys: what each word offers to each head",
 )
 
 # %% [markdown]
@@ -316,7 +316,7 @@ plots.vectors(
 # %% [markdown]
 # *Picture: two grids with the five words as rows and the six features as columns. On the left each word is
 # dark in one or two features only. On the right every word has numbers at person, action, time and motion, whatever
-# it was before; at place and link there is next to nothing.*
+# it was before; at place and link there is little.*
 #
 # The word *l'Afrique* came in as "a place". It comes out as "somebody travels there, in that month". This is
 # the **rich representation** that several heads give. You also see that the words have become alike, and that
@@ -343,7 +343,8 @@ _, other_weights = attend_head_by_head(x, w_q, other_k, w_v, w_o)
 for head in range(n_heads):
     change = np.abs(other_weights[head] - weights[head]).max()
     print(f"head {head + 1}: largest change of a weight {change:.2f}")
-plots.attention(other_weights, words, titles=[questions[0], "where?", questions[2]], title="Another second head")
+other_questions = [questions[0], "where?", questions[2]]
+plots.attention(other_weights, words, titles=other_questions, title="Another second head")
 
 # %% [markdown]
 # *Picture: the three grids as before, but in the middle one the column l'Afrique is now dark. The first and the
@@ -358,7 +359,8 @@ plots.attention(other_weights, words, titles=[questions[0], "where?", questions[
 # matrices of shape `(d_model, d_head)`, side by side, are *one* matrix `(d_model, n_heads * d_head)`:
 
 # %%
-w_q_all = np.concatenate(list(w_q), axis=1)  # a list of three matrices, side by side: head 1 | head 2 | head 3
+# Lists of three matrices, put side by side: head 1 | head 2 | head 3
+w_q_all = np.concatenate(list(w_q), axis=1)
 w_k_all = np.concatenate(list(w_k), axis=1)
 w_v_all = np.concatenate(list(w_v), axis=1)
 print("w_q", w_q.shape, "-> side by side", w_q_all.shape)
@@ -590,12 +592,16 @@ print("same numbers in all:    ", np.array_equal(np.sort(yours.ravel()), np.sort
 print("one word alone, same:   ", np.array_equal(merge_heads(one_word), shorter_merge(one_word)))
 print("one head alone, same:   ", np.array_equal(merge_heads(one_head), shorter_merge(one_head)))
 plots.vectors(
-    {"merge_heads": yours, "shorter_merge": shorter}, words, found, title="The heads' outputs, merged in two ways", digits=2
+    {"merge_heads": yours, "shorter_merge": shorter},
+    words,
+    found,
+    title="The heads' outputs, merged in two ways",
+    digits=2,
 )
 
 # %% [markdown]
 # *Picture: two grids of five words and six columns. On the left all rows are alike: numbers at action, motion, time and
-# person, next to nothing at link and place. On the right the numbers are as large, but high and low ones lie elsewhere
+# person, little at link and place. On the right the numbers are as large, but high and low ones lie elsewhere
 # from row to row.*
 #
 # No error. The right shape. The same numbers, all of them. For one word or one head it is even correct. This very
@@ -815,7 +821,7 @@ sentence = rng.normal(size=(length, width))
 matrices = rng.normal(size=(4, width, width)) / np.sqrt(width)
 numbers_of_heads = [1, 2, 4, 8, 16, 32, 64, 128]
 loop_times, parallel_times = np.full((2, len(numbers_of_heads)), np.inf)
-for _ in range(20):  # of 20 rounds the fastest counts: whatever else the computer does only makes it slower
+for _ in range(20):  # of 20 rounds the fastest counts: other work only makes one slower
     for i, heads in enumerate(numbers_of_heads):
         of_heads = [np.stack(np.split(matrix, heads, axis=1)) for matrix in matrices[:3]]
         loop_time = milliseconds(attend_head_by_head, sentence, *of_heads, matrices[3])
@@ -859,7 +865,8 @@ x_english = np.array(
 )
 cross_output, cross_weights = multi_head_attention(x_english, x, w_q_all, w_k_all, w_v_all, w_o, n_heads)
 print("output", cross_output.shape, " weights", cross_weights.shape, "= (n_heads, n_q, n_k)")
-plots.attention(cross_weights, english, words, titles=questions, title="Two English words look at five French ones")
+title = "Two English words look at five French ones"
+plots.attention(cross_weights, english, words, titles=questions, title=title)
 
 # %% [markdown]
 # *Picture: three grids with the two English words as rows and the five French words as columns. In "what's happening?"
@@ -945,7 +952,8 @@ print("n_heads   d_head   parameters")
 for heads in (1, 2, 4, 8, 16, 32):
     print(f"{heads:7d}  {512 // heads:7d}   {count_attention_parameters(512, heads, False):10,.0f}")
 total = sum(array.size for array in (w_q_all, w_k_all, w_v_all, w_o))
-print(f"our block, counted and computed: {total} and {count_attention_parameters(d_model, n_heads, False):.0f}")
+ours = count_attention_parameters(d_model, n_heads, False)
+print(f"our block, counted and computed: {total} and {ours:.0f}")
 
 # %% [markdown]
 # The number does not depend on `n_heads`. **Why?** More heads are *narrower* heads. The number of heads and the width of
