@@ -668,7 +668,7 @@ for name, merge in {"merge_heads": merge_heads, "shorter_merge": shorter_merge}.
 
 # %% [markdown]
 # The same trap waits in `split_heads`: `x.reshape(n_heads, n, d_head)` has the right shape and scrambles the words. With
-# `shorter_merge` after it everything is back in its place, and no test of the two together would notice:
+# `shorter_merge` after it everything is back in its place, so the way there and back shows nothing:
 
 # %%
 there = x.reshape(n_heads, len(words), d_head)
