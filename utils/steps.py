@@ -81,10 +81,10 @@ def count(function: Callable, *args: Any, **kwargs: Any) -> Counter[Line]:
 
 
 def loop(lines: Iterable[Line]) -> str:
-    """The first line of the loop that one of these lines, in the order in which they ran, belongs to.
+    """The head of the loop that one of these lines, in the order in which they ran, belongs to.
 
-    Empty where the source shows none, or is not at hand. Only what was typed is quoted, in a notebook say:
-    code that lies in a file is not the learner's.
+    Empty where the source shows none, or more than one, or is not at hand. Only what was typed is quoted,
+    in a notebook say: code that lies in a file is not the learner's.
     """
     for code, number in lines:
         source = "" if os.path.exists(code.co_filename) else "".join(linecache.getlines(code.co_filename))
@@ -94,10 +94,11 @@ def loop(lines: Iterable[Line]) -> str:
             continue
         around = [node for node in nodes if node.lineno <= number <= node.end_lineno]
         begin = [node for node in around if isinstance(node, ast.stmt) and node.lineno == number]
-        inside = [node for node in around if isinstance(node, ast.expr)]  # the outermost comes first
-        if begin or inside:
-            first = ast.unparse([*begin, *inside][0]).splitlines()[0]
-            return first if len(first) <= LONGEST else first[:LONGEST] + "…"
+        inside = [node for node in around if isinstance(node, ast.expr)]
+        if len(found := begin or inside) == 1:
+            head = found[0].generators[0] if hasattr(found[0], "generators") else found[0]
+            text = ast.unparse(head).strip().splitlines()[0]
+            return text if len(text) <= LONGEST else text[:LONGEST] + "…"
     return ""
 
 

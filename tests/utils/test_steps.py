@@ -142,10 +142,11 @@ QUOTED = {
     "for q, k in zip(*(split(y, n) for y in (x, x))):\n    q @ k.T": "for q, k in zip(*(split(y, n) for y in (x, x))):",
     "for row in x:\n    for part in np.split(row, n):\n        part + 1": "for part in np.split(row, n):",
     "parts = split(x, n)\nwhile n:\n    n -= 1": "while n:",
-    "found = [\n    2 * part\n    for part in split(x, n)\n]": "[2 * part for part in split(x, n)]",
+    "found = [\n    2 * part\n    for part in split(x, n)\n]": "for part in split(x, n)",
     "q, k = (split(y, n) for y in (x, x))\nlist(map(np.multiply, q, k))": "map(np.multiply, q, k)",
-    "sums(x, n)": "[part.sum() for part in split(x, n)]",
+    "sums(x, n)": "for part in split(x, n)",
     "again(n)": "",
+    "[[row + part for row in x[0]] for part in range(n)]": "",
 }
 
 
