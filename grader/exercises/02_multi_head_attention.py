@@ -690,7 +690,7 @@ def joined_before_the_swap(x):
 @merge_heads.mistake(
     "The last axis and the third from the end are swapped, features and heads. It is words and heads that change places."
 )
-def heads_swapped_with_features(x):
+def heads_swapped_with_features(x):  # noqa: F811
     turned = np.swapaxes(x, -1, -3)
     return turned.reshape(*turned.shape[:-2], -1)
 
