@@ -135,11 +135,16 @@ def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) ->
         if status == "error" and outcome["type"] == wanted["type"]:
             return None
         came = f"{outcome['type']} was raised" if status == "error" else "nothing was raised"
+        if status == "value" and getattr(outcome["value"], "type_name", "") == wanted["type"]:
+            came = "it was returned: write `raise` in the place of `return`"
         if status in ("value", "error"):
             return Failure(question.says, f"expected {wanted['type']} to be raised, but {came}")
     if status == "value":
         mismatch = compare(outcome["value"], wanted["value"], checkset.returns, question.zeros_exact)
-        return Failure(question.says, question.otherwise or mismatch.sentence, mismatch) if mismatch else None
+        if mismatch is None:
+            return None
+        note = f": `{outcome['note']}`" if outcome.get("note") else ""
+        return Failure(question.says, (question.otherwise or mismatch.sentence) + note, mismatch)
     if status == "error":
         text = f"your code raised {outcome['type']}: {in_plain_words(outcome['message'])}"
         return Failure(question.says, text.removesuffix(": "))

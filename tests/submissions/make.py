@@ -49,6 +49,55 @@ def test_cell(name, source, points):
     }  # fmt: skip
 
 
+HEADS = """
+# %%
+from utils import carry
+
+scaled_dot_product_attention = carry("scaled_dot_product_attention")
+"""
+RESHAPED = """
+# %% solution="split_heads"
+def split_heads(x, n_heads):
+    *batch, n, d_model = x.shape
+    if d_model % n_heads:
+        raise ValueError(f"{d_model} features, {n_heads} heads")
+    return x.reshape(*batch, n_heads, n, d_model // n_heads)
+
+# %% solution="merge_heads"
+def merge_heads(x):
+    *batch, n_heads, n, d_head = x.shape
+    return x.reshape(*batch, n, n_heads * d_head)
+"""
+LOOP = """
+# %% solution="multi_head_attention"
+def multi_head_attention(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
+    q, k, v = split_heads(x_q @ w_q, n_heads), split_heads(x_kv @ w_k, n_heads), split_heads(x_kv @ w_v, n_heads)
+    outputs, weights = [], []
+    for head in range(n_heads):
+        output, looks = scaled_dot_product_attention(q[..., head, :, :], k[..., head, :, :], v[..., head, :, :])
+        outputs.append(output)
+        weights.append(looks)
+    return np.concatenate(outputs, axis=-1) @ w_o, np.stack(weights, axis=-3)
+"""
+UNANSWERED = "".join(
+    f"""
+# %% solution="{name}"
+def {name}(*args):
+    raise NotImplementedError
+"""
+    for name in ("merge_heads", "multi_head_attention", "count_attention_parameters")
+)
+
+
+def lesson_02():
+    for what, score, answers in [
+        ("perfect", 22, ""), ("split-and-merged-by-reshape-alone", 14, RESHAPED), ("loop-over-the-heads", 21, LOOP),
+        ("the-first-two-only", 9, UNANSWERED),
+    ]:  # fmt: skip
+        lesson = "02_multi_head_attention"
+        write(lesson, what, score, answers_only(lesson, HEADS + answers))
+
+
 def main():
     for old in HERE.glob("*.ipynb"):
         old.unlink()
@@ -70,6 +119,7 @@ def main():
     write(LESSON, "nothing", 0, [])
     for student, what, score in [("ada", "perfect", 5), ("dana", "one-sentence-only", 3), ("emil", "from-one", 0)]:
         write("00_welcome", what, score, answers_only("00_welcome", demo("00_welcome", student)))
+    lesson_02()
 
 
 if __name__ == "__main__":
