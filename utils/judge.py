@@ -60,7 +60,7 @@ def judge_answer(
     """The verdict on one exercise, given those on the lesson's earlier ones.
 
     Where earlier answers failed, the course's stand-ins take their places in a second try, and the
-    better verdict counts: a mistake costs once. For answers that never came back they do so at once.
+    better verdict counts, or the one that names a mistake: a mistake costs once. For answers that never came back they do so at once.
 
     Args:
         checkset: the exercise's questions and answers.
@@ -75,7 +75,7 @@ def judge_answer(
     if verdict.status in ("passed", "missing") or failed == stopped:
         return verdict
     again = evaluate(checkset, ask, failed)
-    return again if again.score > verdict.score else verdict
+    return max(verdict, again, key=lambda one: (one.score, one.mistake is not None))
 
 
 def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], stand_ins: list[str] = []) -> Verdict:

@@ -1,7 +1,8 @@
 """Writes the notebooks of this folder: `python tests/submissions/make.py`.
 
 Each is named LESSON__what-it-is__SCORE.ipynb by the score it must get; the scores are a teacher's, not
-the grader's. They hold the answers alone, as a learner who deleted all else would hand them in.
+the grader's. They hold the answers alone, as a learner who deleted all else would hand them in. Those of
+lessons 00 and 01 are of the demo's students, the others are written in answers/, under the notebook's name.
 """
 
 import json
@@ -16,11 +17,19 @@ ANSWERS = Path(__file__).parents[2] / "grader" / "demo" / "answers"
 
 
 def answers_only(lesson, text):
-    """The cells of a submission that are the learner's own, with what nbgrader needs to know its answers."""
+    """The cells of a submission that are the learner's own, with what nbgrader needs to know its answers.
+
+    Of the lesson's cells there are those that set up: one that imports what answers need, and what is carried.
+    """
     theirs = {cell.source for cell in release_notebook(lesson).cells}
     cells = [cell for cell in submission(lesson, text).cells if cell.cell_type == "code"]
-    kept = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution") or cell.source not in theirs]
-    start = {"cell_type": "code", "source": "import numpy as np", "metadata": {}, "outputs": [], "execution_count": None}
+    kept = [
+        cell
+        for cell in cells
+        if cell.metadata.get("nbgrader", {}).get("solution") or cell.source not in theirs or "= carry(" in cell.source
+    ]
+    libraries = "from utils import carry\nimport numpy as np" + "\nimport torch\nfrom torch import nn" * (lesson > "05")
+    start = {"cell_type": "code", "source": libraries, "metadata": {}, "outputs": [], "execution_count": None}
     return [start] + [
         {
             "cell_type": "code",
@@ -49,55 +58,6 @@ def test_cell(name, source, points):
     }  # fmt: skip
 
 
-HEADS = """
-# %%
-from utils import carry
-
-scaled_dot_product_attention = carry("scaled_dot_product_attention")
-"""
-RESHAPED = """
-# %% solution="split_heads"
-def split_heads(x, n_heads):
-    *batch, n, d_model = x.shape
-    if d_model % n_heads:
-        raise ValueError(f"{d_model} features, {n_heads} heads")
-    return x.reshape(*batch, n_heads, n, d_model // n_heads)
-
-# %% solution="merge_heads"
-def merge_heads(x):
-    *batch, n_heads, n, d_head = x.shape
-    return x.reshape(*batch, n, n_heads * d_head)
-"""
-LOOP = """
-# %% solution="multi_head_attention"
-def multi_head_attention(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
-    q, k, v = split_heads(x_q @ w_q, n_heads), split_heads(x_kv @ w_k, n_heads), split_heads(x_kv @ w_v, n_heads)
-    outputs, weights = [], []
-    for head in range(n_heads):
-        output, looks = scaled_dot_product_attention(q[..., head, :, :], k[..., head, :, :], v[..., head, :, :])
-        outputs.append(output)
-        weights.append(looks)
-    return np.concatenate(outputs, axis=-1) @ w_o, np.stack(weights, axis=-3)
-"""
-UNANSWERED = "".join(
-    f"""
-# %% solution="{name}"
-def {name}(*args):
-    raise NotImplementedError
-"""
-    for name in ("merge_heads", "multi_head_attention", "count_attention_parameters")
-)
-
-
-def lesson_02():
-    for what, score, answers in [
-        ("perfect", 22, ""), ("split-and-merged-by-reshape-alone", 14, RESHAPED), ("loop-over-the-heads", 21, LOOP),
-        ("the-first-two-only", 9, UNANSWERED),
-    ]:  # fmt: skip
-        lesson = "02_multi_head_attention"
-        write(lesson, what, score, answers_only(lesson, HEADS + answers))
-
-
 def main():
     for old in HERE.glob("*.ipynb"):
         old.unlink()
@@ -119,7 +79,9 @@ def main():
     write(LESSON, "nothing", 0, [])
     for student, what, score in [("ada", "perfect", 5), ("dana", "one-sentence-only", 3), ("emil", "from-one", 0)]:
         write("00_welcome", what, score, answers_only("00_welcome", demo("00_welcome", student)))
-    lesson_02()
+    for file in sorted((HERE / "answers").glob("*.py")):
+        lesson, what, score = file.stem.split("__")
+        write(lesson, what, score, answers_only(lesson, file.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
