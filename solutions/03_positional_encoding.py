@@ -375,7 +375,7 @@ wide = positional_encoding(100, 64)
 plots.vectors(wide, title="100 positions (down), 64 columns (across)")
 
 # %% [markdown]
-# *Picture: a large grid from light (-1) to dark (1). On the left the columns flicker from row to row. Towards
+# *Picture: a large grid, yellow for -1, grey for 0, dark blue for 1. On the left the columns flicker from row to row. Towards
 # the middle the stripes become longer and longer. On the right the columns alternate between an even middle
 # shade, the sines near 0, and dark, the cosines near 1.*
 #
