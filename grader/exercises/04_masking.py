@@ -519,11 +519,11 @@ def masked_attention(rng):
     yield ask("nothing to look at", "a mask with one column: whole queries are hidden", *inputs(n_q=3), whole)
     yield ask("nothing to look at", "everything is hidden", *inputs(2), np.zeros((2, 1, 1), dtype=bool), hidden=True)
     # scores among which a number that is not low enough hides nothing
-    for visible, hidden in [(-25.0, 0.0), (-900.0, -700.0)]:
+    for visible, hidden in [(-35.0, 0.0), (-600.0, 0.0), (-900.0, -100.0)]:
         q, k, v = inputs(n_q=4, n_k=6)
         mask = some(1, 6)
-        q[:, 0], k[:, 0] = 2.0, np.where(mask[0], visible, hidden)  # divided by sqrt(4)
-        says = f"visible keys with scores around {visible:.0f}, hidden ones around {hidden:.0f}"
+        q[:, 0], k[:, 0] = [2.0, 2.0, 2.0, -2.0], np.where(mask[0], visible, hidden)  # divided by sqrt(4)
+        says = f"three rows with visible scores around {visible:.0f}, hidden ones around {hidden:.0f}, and one the other way round"
         yield ask("large scores", says, q, k, v, mask)
     # scores of 10,000
     q, k, v = inputs(n_q=3, n_k=5)
@@ -536,6 +536,10 @@ def masked_attention(rng):
     yield ask("large scores", "visible keys with scores of -10,000", q, k, v, mask)
     q, k, v = inputs(n_q=4, n_k=6)
     yield ask("large scores", "scores in the thousands", 2000 * q, k, v, some(4, 6), zeros_exact=False, hidden=True)
+
+
+# First those that fail on rows with nothing to look at alone, then ever weaker ways to hide: where two mistakes
+# explain what went wrong, the first is named.
 
 
 @masked_attention.mistake(
@@ -570,150 +574,6 @@ def true_taken_for_hidden(q, k, v, mask=None):
 )
 def mask_without_effect(q, k, v, mask=None):
     weights = softmax(scores_of(q, k))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You hide after the softmax, so the weights of a row no longer add up to 1. Hide the scores, before it."
-)
-def hidden_after_the_softmax(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k)) * as_mask(mask)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You hide after the softmax and divide by the sum again. Where a hidden score is very large, the softmax has "
-    "left nothing for the others: hide before it."
-)
-def hidden_after_the_softmax_and_rescaled(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k)) * as_mask(mask)
-    total = weights.sum(axis=-1, keepdims=True)
-    weights = weights / np.where(total == 0, 1.0, total)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You hide after the softmax and divide by the sum again. Where that sum is 0 you get NaN: for rows with "
-    "nothing to look at, and where a hidden score is very large."
-)
-def rescaled_by_a_sum_of_zero(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k)) * as_mask(mask)
-    weights = weights / weights.sum(axis=-1, keepdims=True)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You put minus infinity in after the softmax, among the weights. It belongs among the scores: the softmax makes a "
-    "weight of 0 out of it."
-)
-def minus_infinity_put_in_after_the_softmax(q, k, v, mask=None):
-    weights = np.where(as_mask(mask), softmax(scores_of(q, k)), -np.inf)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You add the mask to the scores as it is, so keys that may be looked at gain 1. Hidden ones must lose everything."
-)
-def ones_and_zeros_added_to_the_scores(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k) + as_mask(mask))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "Hidden scores become 0 (times the mask, or -1e-9, comes to the same). That is an ordinary score: what is e to the "
-    "power of 0? Which score has weight 0?"
-)
-def hidden_scores_set_to_zero(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), 0.0))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "Hidden scores become about -10. That leaves hidden keys a small weight, and small is not 0; and visible scores can "
-    "be lower than that."
-)
-def fill_of_minus_ten(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -10.0))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "Hidden scores become a number like -50 or -100. The weights of hidden keys look like 0 in print, but small is not "
-    "0; and visible scores can be far lower."
-)
-def fill_of_minus_fifty(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -50.0))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "Hidden scores become a number like -1,000. That will do among ordinary scores, but where visible scores are lower "
-    "the hidden keys get everything."
-)
-def fill_of_minus_a_thousand(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e3))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "A number like -50 or -1,000 hides, and hidden weights are set to 0 later. Where visible scores are lower than it, "
-    "the softmax has given everything away by then: that row adds up to 0."
-)
-def weak_fill_cleared_later(q, k, v, mask=None):
-    mask = as_mask(mask)
-    weights = np.where(mask, softmax(np.where(mask, scores_of(q, k), -1e3)), 0.0)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You take about 10 off hidden scores. That makes their weights small, and small is not 0; a hidden score that is "
-    "larger by 25 does not even notice."
-)
-def ten_taken_off(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k) - 10.0 * ~as_mask(mask))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You take a number like 50 or 100 off hidden scores. Their weights look like 0 in print, but small is not 0; and a "
-    "score of 10,000 does not notice."
-)
-def fifty_taken_off(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k) - 50.0 * ~as_mask(mask))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You take a number like 1,000 off hidden scores. That will do among ordinary scores, but a hidden score of 10,000 "
-    "is still the largest of all."
-)
-def a_thousand_taken_off(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k) - 1e3 * ~as_mask(mask))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "Hidden scores become -10,000. Scores of visible keys can be as low as that, and then the hidden ones weigh the same."
-)
-def fill_of_minus_ten_thousand(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e4))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You take 10,000 off hidden scores. A hidden score may be just as large, and is then back among the others."
-)
-def ten_thousand_taken_off(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k) - 1e4 * ~as_mask(mask))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "You multiply infinity by the mask, and 0 times infinity is NaN. Choose between two numbers instead of multiplying."
-)
-def zero_times_infinity(q, k, v, mask=None):
-    scores = scores_of(q, k)
-    weights = softmax(scores if mask is None else scores + (1.0 - mask) * -np.inf)
     return weights @ v, weights
 
 
@@ -784,25 +644,6 @@ def output_cleared_but_weights_spread_evenly(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "One row with nothing to look at clears all the others too. Ask row by row whether there is anything to look at."
-)
-def one_empty_row_clears_everything(q, k, v, mask=None):
-    mask = as_mask(mask)
-    weights = softmax(np.where(mask, scores_of(q, k), -1e9)) * mask.any(axis=-1).all()
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "`any` without `keepdims` drops the axis of the keys, so its answers no longer stand beside their rows. Compare the "
-    "shapes of the mask and of what `any` returns."
-)
-def any_without_keepdims(q, k, v, mask=None):
-    mask = as_mask(mask)
-    weights = np.where(mask, softmax(np.where(mask | ~mask.any(axis=-1), scores_of(q, k), -np.inf)), 0.0)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
     "A row with nothing to look at shares its attention evenly among hidden keys, since all its scores are equally low. "
     "Its weights and output should be 0."
 )
@@ -818,6 +659,249 @@ def empty_row_spreads_evenly(q, k, v, mask=None):
 def empty_row_looks_at_everything(q, k, v, mask=None):
     mask = as_mask(mask)
     weights = softmax(np.where(mask | ~mask.any(axis=-1, keepdims=True), scores_of(q, k), -np.inf))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "One row with nothing to look at clears all the others too. Ask row by row whether there is anything to look at."
+)
+def one_empty_row_clears_everything(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9)) * mask.any(axis=-1).all()
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` runs along axis 1. That is the axis of the keys only where nothing stands in front of it. Which axis is it, "
+    "counted from the end?"
+)
+def any_along_axis_1(q, k, v, mask=None):
+    mask = as_mask(mask)
+    empty = ~mask.any(axis=1, keepdims=True)
+    weights = np.where(mask, softmax(np.where(mask | empty, scores_of(q, k), -np.inf)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` without `keepdims` drops the axis of the keys, so its answers no longer stand beside their rows. Compare the "
+    "shapes of the mask and of what `any` returns."
+)
+def any_without_keepdims(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(np.where(mask | ~mask.any(axis=-1), scores_of(q, k), -np.inf)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` without `keepdims` drops the axis of the keys, so its answers do not stand beside the rows of weights. Compare "
+    "the two shapes."
+)
+def keepdims_forgotten_at_the_weights(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9))
+    weights = np.where(mask.any(axis=-1), weights, 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` without `keepdims` drops the axis of the keys, so its answers do not stand beside the rows of the output. "
+    "Compare the two shapes, and clear the weights as well."
+)
+def keepdims_forgotten_at_the_output(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9))
+    return np.where(mask.any(axis=-1), weights @ v, 0.0), weights
+
+
+@masked_attention.mistake(
+    "You hide after the softmax, so the weights of a row no longer add up to 1. Hide the scores, before it. (A row opened "
+    "for a moment must be an empty one: is a `~` missing before `any`?)"
+)
+def hidden_after_the_softmax(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k)) * as_mask(mask)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You hide after the softmax and divide by the sum again. Where a hidden score is very large, the softmax has "
+    "left nothing for the others: hide before it."
+)
+def hidden_after_the_softmax_and_rescaled(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k)) * as_mask(mask)
+    total = weights.sum(axis=-1, keepdims=True)
+    weights = weights / np.where(total == 0, 1.0, total)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You hide after the softmax and divide by the sum again. Where that sum is 0 you get NaN: for rows with "
+    "nothing to look at, and where a hidden score is very large."
+)
+def rescaled_by_a_sum_of_zero(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k)) * as_mask(mask)
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You put minus infinity in after the softmax, among the weights. It belongs among the scores: the softmax makes a "
+    "weight of 0 out of it."
+)
+def minus_infinity_put_in_after_the_softmax(q, k, v, mask=None):
+    weights = np.where(as_mask(mask), softmax(scores_of(q, k)), -np.inf)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take the softmax, hide, and take the softmax again: weights serve as scores the second time, and all come out "
+    "nearly alike. Hide the scores, then take one softmax."
+)
+def softmax_taken_twice(q, k, v, mask=None):
+    weights = np.nan_to_num(softmax(np.where(as_mask(mask), softmax(scores_of(q, k)), -np.inf)))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You add the mask to the scores as it is, so keys that may be looked at gain 1. Hidden ones must lose everything."
+)
+def ones_and_zeros_added_to_the_scores(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) + as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become 0 (times the mask, or -1e-9, comes to the same). That is an ordinary score: what is e to the "
+    "power of 0? Which score has weight 0?"
+)
+def hidden_scores_set_to_zero(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), 0.0))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become -10,000. Scores of visible keys can be as low as that, and then the hidden ones weigh the same."
+)
+def fill_of_minus_ten_thousand(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e4))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -1,000. That will do among ordinary scores, but where visible scores are lower "
+    "the hidden keys get everything."
+)
+def fill_of_minus_a_thousand(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e3))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -1,000, and their weights 0 later. Where visible scores are lower than that, the "
+    "softmax has given everything away by then: the row adds up to 0."
+)
+def fill_of_minus_a_thousand_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(np.where(mask, scores_of(q, k), -1e3)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -50 or -100. The weights of hidden keys look like 0 in print, but small is not "
+    "0; and visible scores can be far lower."
+)
+def fill_of_minus_fifty(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -50.0))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -50 or -100, and their weights 0 later. Where visible scores are lower than that, "
+    "the softmax has given everything away by then: the row adds up to 0."
+)
+def fill_of_minus_fifty_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(np.where(mask, scores_of(q, k), -50.0)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become about -10. That leaves hidden keys a small weight, and small is not 0; and visible scores can "
+    "be lower than that."
+)
+def fill_of_minus_ten(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -10.0))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take 10,000 off hidden scores. A hidden score may be just as large, and is then back among the others."
+)
+def ten_thousand_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 1e4 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 1,000 off hidden scores. That will do among ordinary scores, but a hidden score of 10,000 "
+    "is still the largest of all."
+)
+def a_thousand_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 1e3 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 1,000 off hidden scores and set their weights to 0 later. A hidden score of 10,000 has taken "
+    "everything by then: the row adds up to 0."
+)
+def a_thousand_taken_off_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(scores_of(q, k) - 1e3 * ~mask), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 50 or 100 off hidden scores. Their weights look like 0 in print, but small is not 0; and a "
+    "score of 10,000 does not notice."
+)
+def fifty_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 50.0 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 50 or 100 off hidden scores and set their weights to 0 later. A much larger hidden score has "
+    "taken everything by then: the row adds up to 0."
+)
+def fifty_taken_off_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(scores_of(q, k) - 50.0 * ~mask), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take about 10 off hidden scores. That makes their weights small, and small is not 0; a hidden score that is "
+    "larger by 25 does not even notice."
+)
+def ten_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 10.0 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become plus infinity, the largest score of all, and infinity minus infinity is NaN. Look at its sign."
+)
+def plus_infinity_for_minus_infinity(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), np.inf))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You multiply infinity by the mask, and 0 times infinity is NaN. Choose between two numbers instead of multiplying."
+)
+def zero_times_infinity(q, k, v, mask=None):
+    scores = scores_of(q, k)
+    weights = softmax(scores if mask is None else scores + (1.0 - mask) * -np.inf)
     return weights @ v, weights
 
 
@@ -942,6 +1026,16 @@ def no_scaling(q, k, v, mask=None):
     return right_attention(q * np.sqrt(q.shape[-1]), k, v, mask)
 
 
+@masked_attention.mistake("You divide the scores by d_k. They are to be divided by its square root, as in lesson 01.")
+def divided_by_d_k(q, k, v, mask=None):
+    return right_attention(q / np.sqrt(q.shape[-1]), k, v, mask)
+
+
+@masked_attention.mistake("You scale by the number of keys. It is the width of queries and keys that counts, d_k.")
+def divided_by_the_root_of_the_number_of_keys(q, k, v, mask=None):
+    return right_attention(q * np.sqrt(q.shape[-1] / k.shape[-2]), k, v, mask)
+
+
 @masked_attention.mistake(
     "`.T` turns round all axes, those of sentences and heads too. Exchange only the last two axes of the keys."
 )
@@ -967,12 +1061,12 @@ def softmax_over_queries(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "The softmax overflows where scores are large: exp of 10,000 is infinite. Use the softmax of lesson 01, which does not."
+    "Your softmax does not take off the largest score first: exp of 10,000 is infinite, and exp of -10,000 is 0. The "
+    "softmax of lesson 01 has neither trouble."
 )
 def softmax_overflows(q, k, v, mask=None):
-    exp = np.where(as_mask(mask), np.exp(scores_of(q, k)), 0.0)
-    total = exp.sum(axis=-1, keepdims=True)
-    weights = exp / np.where(total == 0, 1.0, total)
+    exp = np.exp(np.where(as_mask(mask), scores_of(q, k), -np.inf))
+    weights = np.nan_to_num(exp / exp.sum(axis=-1, keepdims=True))
     return weights @ v, weights
 
 
@@ -983,6 +1077,17 @@ def softmax_overflows(q, k, v, mask=None):
 def softmax_by_hand_without_the_maximum(q, k, v, mask=None):
     exp = np.exp(np.where(as_mask(mask), scores_of(q, k), -np.inf))
     weights = exp / exp.sum(axis=-1, keepdims=True)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Your softmax takes off the largest score of the whole array. A row far below it is left with zeros only: each row "
+    "has a largest score of its own."
+)
+def maximum_of_the_whole_array_taken_off(q, k, v, mask=None):
+    scores = np.where(as_mask(mask), scores_of(q, k), -np.inf)
+    exp = np.exp(scores - scores.max())
+    weights = np.nan_to_num(exp / exp.sum(axis=-1, keepdims=True))
     return weights @ v, weights
 
 
