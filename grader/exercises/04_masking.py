@@ -714,8 +714,8 @@ def keepdims_forgotten_at_the_output(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "You hide after the softmax, so the weights of a row no longer add up to 1. Hide the scores, before it. (A row opened "
-    "for a moment must be an empty one: is a `~` missing before `any`?)"
+    "You hide after the softmax, so the weights of a row no longer add up to 1. Hide the scores, before it. Or is a "
+    "`~` missing before `any`? Only empty rows may be opened for a moment."
 )
 def hidden_after_the_softmax(q, k, v, mask=None):
     weights = softmax(scores_of(q, k)) * as_mask(mask)
