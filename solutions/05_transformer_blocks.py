@@ -1012,12 +1012,282 @@ for name, part in pairs.items():
 # %% [markdown]
 # ## 6. Many layers: where should the norm stand?
 #
-# DEPTH
+# The paper stacks six layers. Today's networks stack dozens, and most of them put the norm elsewhere: *before* each part
+# instead of after the addition. This is called **pre-norm**:
+#
+# $$\text{post-norm: } \mathrm{LayerNorm}\big(x + \mathrm{part}(x)\big) \qquad\qquad \text{pre-norm: } x + \mathrm{part}\big(\mathrm{LayerNorm}(x)\big)$$
+#
+# It looks like a matter of taste. Let us measure. Below is a pre-norm layer made of your parts, and a small network that
+# reads six tokens and has to say them backwards. Its tower of layers can be of either kind. (A pre-norm tower gets one more
+# norm on top, since nothing else has brought the sum to size.)
+
+# %%
+class PreNormLayer(EncoderLayer):
+    """The parts of an EncoderLayer, each with its norm in front."""
+
+    def forward(self, x, mask=None):
+        parts = [lambda normed: self.self_attention(normed, normed, normed, mask)[0], self.feed_forward]
+        for norm, part in zip([self.norm_1, self.norm_2], parts):
+            x = x + part(norm(x))
+        return x
+
+
+class Reverser(nn.Module):
+    """Token ids `(batch, 6)` -> for each place a score for each of ten tokens `(batch, 6, 10)`."""
+
+    def __init__(self, kind, n_layers, d_model=32):
+        super().__init__()
+        self.token_vectors = nn.Parameter(torch.randn(10, d_model))
+        self.place_vectors = nn.Parameter(torch.randn(6, d_model))
+        self.tower = nn.Sequential(*[kind(d_model, 4, 64) for _ in range(n_layers)])
+        self.last_norm = LayerNorm(d_model) if kind is PreNormLayer else nn.Identity()
+        self.to_scores = nn.Linear(d_model, 10)
+
+    def forward(self, ids):
+        x = self.token_vectors[ids] + self.place_vectors
+        return self.to_scores(self.last_norm(self.tower(x)))
+
+
+def loss_of(model, ids):
+    """Minus the logarithm of the probability given to the right token, averaged (as in lesson 04)."""
+    return F.cross_entropy(model(ids).flatten(0, 1), ids.flip(1).flatten())
+
+
+# %% [markdown]
+# First, how large is the gradient that arrives at each layer, in a tower of 24 that has not learned anything yet? We take
+# the norm of the gradient of all its parameters together, averaged over a few random towers. *Before you run the cell:*
+# the gradient comes from the top. In which kind of tower will it be weaker at the bottom?
+
+# %%
+n_layers, seeds = 24, range(4)
+kinds = {"post-norm": EncoderLayer, "pre-norm": PreNormLayer}
+by_layer = {}
+for name, kind in kinds.items():
+    sizes = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        model = Reverser(kind, n_layers)
+        loss_of(model, torch.randint(10, (16, 6))).backward()
+        sizes.append([torch.cat([p.grad.flatten() for p in layer.parameters()]).norm() for layer in model.tower])
+    by_layer[name] = torch.tensor(sizes).mean(dim=0)
+
+plots.lines(
+    range(1, n_layers + 1),
+    by_layer,
+    xlabel="layer (24 is the last, nearest to the loss)",
+    ylabel="norm of the gradient",
+    title="Before any training: how large is each layer's gradient?",
+)
+top = by_layer["post-norm"][-1] / by_layer["pre-norm"][-1]
+print(f"at the last layer, post-norm has {top:.0f} times the gradient of pre-norm")
+
+# %% [markdown]
+# *Picture: two curves over the 24 layers. Post-norm rises from the first layer to the last. Pre-norm falls, and ends
+# far below post-norm.*
+#
+# In the post-norm tower a norm stands on the straight road itself, twice in each layer, and each takes its share of the gradient that
+# comes from above. So the last layers are pushed hardest, and that push does not get weaker when the tower grows. In the
+# pre-norm tower the road is free. What comes out on top is a sum of everything below it, so the taller the tower, the
+# less each single layer counts, and the gentler it is pushed.
+#
+# Does it matter? Train both, with the same large learning rate: how far each number is moved in one step. And a third
+# time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 60 steps.
+
+# %%
+def train(kind, warmup, n_layers=12, steps=150, learning_rate=0.008):
+    torch.manual_seed(0)
+    model, losses = Reverser(kind, n_layers), []
+    optimizer = torch.optim.Adam(model.parameters())  # moves the parameters along their gradients
+    for step in range(1, steps + 1):
+        optimizer.param_groups[0]["lr"] = learning_rate * min(1.0, step / warmup)
+        loss = loss_of(model, torch.randint(10, (16, 6)))
+        optimizer.zero_grad()  # forget the old gradients
+        loss.backward()  # find the new ones
+        optimizer.step()  # take a step
+        losses.append(loss.item())
+    return losses
+
+
+runs = {
+    "post-norm": train(EncoderLayer, warmup=1),
+    "post-norm, warm-up": train(EncoderLayer, warmup=60),
+    "pre-norm": train(PreNormLayer, warmup=1),
+}
+plots.lines(
+    range(1, 151), runs, xlabel="training step", ylabel="loss", title="Twelve layers learn to say a sentence backwards"
+)
+print(f"guessing blindly costs {np.log(10):.2f}")
+for name, losses in runs.items():
+    print(f"{name:<20} has learned it: {np.mean(losses[-20:]) < 1}")
+
+# %% [markdown]
+# *Picture: loss against training step. Post-norm stays level, at what blind guessing costs. Post-norm with warm-up and
+# pre-norm fall towards zero, pre-norm first.*
+#
+# Post-norm is thrown off by its first large steps and never comes back. With small first steps it learns as well. That is why the paper has a
+# warm-up, and you will write it in lesson 07. Pre-norm does not need it. Our course stays with the paper's post-norm.
 
 # %% [markdown]
 # ## 7. Broken on purpose
 #
-# BROKEN
+# Five colleagues have stacked three of your layers on top of each other. All five stacks run. All give the right
+# shape. One is right. Read what the others did:
+
+# %%
+class Stack(nn.Module):
+    def __init__(self, floors):
+        super().__init__()
+        self.floors = floors
+
+    def forward(self, x, mask=None):
+        for floor in self.floors:
+            x = floor(x, mask)
+        return x
+
+
+class StillDropping(EncoderLayer):
+    def forward(self, x, mask=None):
+        return F.dropout(super().forward(x, mask), 0.1)
+
+
+class NormOfTheSentence(LayerNorm):
+    def forward(self, x):
+        mean, spread = x.mean(dim=(1, 2), keepdim=True), x.std(dim=(1, 2), keepdim=True)
+        return (x - mean) / spread * self.weight + self.bias
+
+
+def with_other_norms(layer):
+    layer.norm_1, layer.norm_2 = NormOfTheSentence(6), NormOfTheSentence(6)
+    return layer
+
+
+torch.manual_seed(0)
+stacks = {
+    "Ada": Stack(nn.ModuleList([EncoderLayer(6, 3, 24) for _ in range(3)])),
+    "Ben": Stack([EncoderLayer(6, 3, 24) for _ in range(3)]),
+    "Cleo": Stack(nn.ModuleList([EncoderLayer(6, 3, 24)] * 3)),
+    "Dan": Stack(nn.ModuleList([StillDropping(6, 3, 24) for _ in range(3)])),
+    "Eve": Stack(nn.ModuleList([with_other_norms(EncoderLayer(6, 3, 24)) for _ in range(3)])),
+}
+for name, stack in stacks.items():
+    print(f"{name:<5} {tuple(stack(batch, mask).shape)}")
+
+# %% [markdown]
+# You do not need to train any of them to find out. Three short tests do it:
+#
+# 1. **Count** the parameters. How many should there be?
+# 2. **Ask twice.** In evaluation mode the same sentence must get the same answer.
+# 3. **Change the padding.** Hidden words get other vectors. The outputs of real words must stay put.
+#
+# *Before you run the cell:* who fails which test?
+
+# %%
+def count(stack):
+    return sum(parameter.numel() for parameter in stack.parameters())
+
+
+def answers_alike(stack):
+    stack.eval()
+    return torch.equal(stack(batch, mask), stack(batch, mask))
+
+
+def padding_is_hidden(stack):
+    stack.eval()
+    torch.manual_seed(1)  # so that chance plays no part in this test
+    before = stack(batch, mask)
+    other_padding = torch.where(is_real[..., None], batch, 5.0)
+    torch.manual_seed(1)
+    after = stack(other_padding, mask)
+    return torch.allclose(before[is_real], after[is_real], atol=1e-5)
+
+
+print("parameters of one layer:", count(EncoderLayer(6, 3, 24)))
+print(f"{'':<6}{'parameters':>12}{'asked twice, alike':>21}{'padding hidden':>17}")
+for name, stack in stacks.items():
+    print(f"{name:<6}{count(stack):>12}{answers_alike(stack)!s:>21}{padding_is_hidden(stack)!s:>17}")
+
+# %% [markdown]
+# <details><summary>Who did what</summary>
+#
+# - **Ben** put the layers into a plain Python list. A module looks for parameters among its members, but not inside lists. So it has
+#   none: nothing would be learned, nothing saved, and `.to("cuda")` would leave the layers behind. `nn.ModuleList` is a list that
+#   is looked into.
+# - **Cleo** wrote `[layer] * 3`. That is a list of three names for *one* layer, so there are a third of the parameters. The three
+#   floors will always be the same.
+# - **Dan** used `F.dropout` without telling it the mode. It goes on dropping in evaluation mode.
+# - **Eve** takes mean and spread over words and features together. So every word depends on all others, padding included, whatever the mask says.
+# - **Ada** is right.
+#
+# </details>
+#
+# Keep the three tests. You need them again in lesson 06, for a whole Transformer.
 
 # %% [markdown]
 # ## Summary
+#
+# - PyTorch's **tensors** remember how they were computed; `backward()` finds all gradients from that. A `nan` must not
+#   arise on the way, even if it is cleared afterwards.
+# - A **module** owns parameters, in members whose names matter. `nn.Linear` computes $xW^{\top} + b$. **Dropout**
+#   acts in training mode and not in evaluation mode.
+# - **Multi-head attention** lets words exchange what they know. **Feed-forward** lets each word work on its own.
+#   **LayerNorm** brings each word's vector to a standard size, on its own.
+# - An **encoder layer** is attention, then feed-forward, with **Add & Norm** after each. The residual keeps what the word
+#   was. Shapes stay `(batch, n, d_model)`, so layers can be stacked.
+# - Yours equals `nn.TransformerEncoderLayer`, number for number. In `nn.MultiheadAttention` True means "hidden".
+# - **Post-norm** pushes the last layers hard and needs a warm-up when it is deep. **Pre-norm** does not.
+
+# %% [markdown]
+# ## Check yourself
+#
+# Answer in your head, then open.
+#
+# <details><summary>1. <code>nn.Linear(6, 24)</code>: which shape has its weight, and how many parameters are there?</summary>
+#
+# `(24, 6)`, and 24 biases: 24 · 6 + 24 = 168.
+#
+# </details>
+# <details><summary>2. A classmate has no residual connections. All shapes are right, and attention is right. What does the
+# layer lose?</summary>
+#
+# Each word's own vector. What comes out of attention is a mixture of values; what the word was itself survives only as far as it looks at
+# itself. And gradients lose the straight road past the parts.
+#
+# </details>
+# <details><summary>3. The batch holds a sentence of five words and one of three with two <code>&lt;pad&gt;</code>. The mask is right. Where
+# could padding still have an effect on real words: in attention, LayerNorm, feed-forward?</summary>
+#
+# Nowhere, if LayerNorm works on each word alone. Attention does not look at `<pad>`. Feed-forward and LayerNorm see one word at a time.
+# A norm over the whole sentence would let padding in.
+#
+# </details>
+# <details><summary>4. You hand our mask to <code>nn.MultiheadAttention</code> as <code>key_padding_mask</code>. What happens?</summary>
+#
+# Real words are hidden and padding is looked at. There is no error. For a sentence without padding all keys would be hidden, and
+# the result is `nan`: that one you would notice.
+#
+# </details>
+# <details><summary>5. Your network gives another translation each time you ask. What have you forgotten?</summary>
+#
+# `model.eval()`, or dropout that knows no mode.
+#
+# </details>
+# <details><summary>6. Why do the weights that you return not show dropout?</summary>
+#
+# They are for looking at. After dropout they would not add up to 1, and would differ from call to call.
+#
+# </details>
+
+# %% [markdown]
+# ## Further reading
+#
+# - A. Vaswani and others, *Attention Is All You Need*, NeurIPS 2017. Section 3.1 and figure 1: the layer; section 3.3, equation (2):
+#   feed-forward; section 5.4: dropout.
+# - J. L. Ba, J. R. Kiros, G. E. Hinton, *Layer Normalization*, 2016 (arXiv 1607.06450), equation (4).
+# - K. He, X. Zhang, S. Ren, J. Sun, *Deep Residual Learning for Image Recognition*, CVPR 2016: why adding helps deep networks.
+# - R. Xiong and others, *On Layer Normalization in the Transformer Architecture*, ICML 2020: post-norm, pre-norm and warm-up, measured
+#   and proved; section 3 and theorem 1 are our section 6.
+# - N. Srivastava and others, *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*, JMLR 15 (2014).
+# - PyTorch documentation of `nn.Module`, `nn.Linear`, `nn.MultiheadAttention`, `nn.TransformerEncoderLayer`.
+# - GitHub, issue *pytorch/pytorch#41508*: a row with nothing to look at, and its `nan`.
+#
+# **Next:** lesson 06, where layers become an encoder and a decoder, and both a Transformer.
