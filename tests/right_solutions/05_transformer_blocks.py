@@ -109,7 +109,7 @@ class MultiHeadAttention__a_loop_over_heads(nn.Module):
         if n_heads * (d_model // n_heads) != d_model:
             raise ValueError(f"d_model={d_model} is not a multiple of n_heads={n_heads}")
         self.n_heads = n_heads
-        self.w_o, self.w_v, self.w_k, self.w_q = [nn.Linear(d_model, d_model) for _ in "four"]
+        self.w_o, self.w_v, self.w_k, self.w_q = [nn.Linear(d_model, d_model) for _ in range(4)]
         self.drop = nn.Dropout(dropout)
 
     def forward(self, query, key, value, mask=None):
