@@ -214,7 +214,7 @@ def who_moves_whom(x, mask):
 causal = torch.ones(5, 5, dtype=torch.bool).tril()
 real = torch.tensor([True, True, True, False, False])[None]  # as if the last two words were <pad>
 influence = {"causal mask": who_moves_whom(x[0], causal), "last two hidden": who_moves_whom(x[0], real)}
-plots.vectors(influence, words, words, digits=2, title="How strongly each output (row) depends on each word (column)")
+plots.vectors(influence, words, words, digits=2, title="How outputs (rows) depend on words (columns)")
 
 # %% [markdown]
 # *Picture: two grids of five by five numbers. On the left all cells above the diagonal are zero. On the right
@@ -269,7 +269,8 @@ linear = nn.Linear(6, 2)
 print("weight", tuple(linear.weight.shape), " bias", tuple(linear.bias.shape))
 
 by_hand = x @ linear.weight.T + linear.bias
-print("x", tuple(x.shape), "-> y", tuple(linear(x).shape), " same by hand:", torch.allclose(linear(x), by_hand))
+print("x", tuple(x.shape), "-> y", tuple(linear(x).shape))
+print("same by hand:", torch.allclose(linear(x), by_hand))
 
 # %% [markdown]
 # You call a module like a function: `linear(x)`. It works on the last axis; all axes in front stay.
@@ -324,35 +325,38 @@ print("in use:  ", dropout(ones))
 # What you did in lesson 02, with four linear layers in place of four matrices:
 
 # %%
+wide_q, wide_k = "(batch, n_q, d_model)", "(batch, n_k, d_model)"
+heads_q, heads_k = "(batch, n_heads,\nn_q, d_head)", "(batch, n_heads,\nn_k, d_head)"
 plots.flow(
     {
-        "q": (0, 0, "query\n(batch, n_q, d_model)"),
-        "k": (0, 1, "key\n(batch, n_k, d_model)"),
-        "v": (0, 2, "value\n(batch, n_k, d_model)"),
-        "hq": (1.5, 0, "q\n(batch, n_heads, n_q, d_head)"),
-        "hk": (1.5, 1, "k\n(batch, n_heads, n_k, d_head)"),
-        "hv": (1.5, 2, "v\n(batch, n_heads, n_k, d_head)"),
-        "a": (2.75, 1, "attention\nof all heads"),
-        "o": (4, 1, "merged\n(batch, n_q, d_model)"),
-        "y": (5.25, 1, "output\n(batch, n_q, d_model)"),
+        "query": (0, 0, "query"),
+        "key": (1.7, 0, "key"),
+        "value": (3.4, 0, "value"),
+        "w_q": (0, 1.05, "w_q,\nsplit"),
+        "w_k": (1.7, 1.05, "w_k,\nsplit"),
+        "w_v": (3.4, 1.05, "w_v,\nsplit"),
+        "attention": (1.7, 2.4, "attention"),
+        "w_o": (1.7, 3.6, "merge,\nw_o"),
+        "output": (1.7, 4.65, "output"),
     },
     [
-        ("q", "hq", "w_q, split"),
-        ("k", "hk", "w_k, split"),
-        ("v", "hv", "w_v, split"),
-        ("hq", "a"),
-        ("hk", "a"),
-        ("hv", "a"),
-        ("a", "o", "merge"),
-        ("o", "y", "w_o"),
+        ("query", "w_q", wide_q),
+        ("key", "w_k", wide_k),
+        ("value", "w_v", wide_k),
+        ("w_q", "attention", heads_q),
+        ("w_k", "attention", heads_k),
+        ("w_v", "attention", heads_k),
+        ("attention", "w_o", heads_q),
+        ("w_o", "output", wide_q),
     ],
     title="Multi-head attention",
 )
 
 # %% [markdown]
-# *Picture: three boxes on the left, query, key and value. From each an arrow, named w_q, w_k and w_v and split,
-# leads to a box with one more axis for the heads. These three lead to attention of all heads. From there an
-# arrow named merge leads to a box of d_model numbers for each word, and one named w_o to the output.*
+# *Picture: three boxes in a row, query, key and value. From each an arrow leads down to a box of its own: w_q, w_k or w_v,
+# and split. On these arrows a word has d_model numbers. Three arrows lead on to attention: there is an axis more, the heads,
+# and a word has d_head numbers in each. From attention the way leads down to merge and w_o, and to the output, where a word
+# has d_model numbers again.*
 #
 # Query, key and value may come from different places. In this lesson all three are the same sentence. In lesson
 # 06 the queries will be English and the keys and values French, of another length.
@@ -403,8 +407,8 @@ class MultiHeadAttention(nn.Module):
     `forward(query, key, value, mask=None)`:
         query is `(batch, n_q, d_model)`, key and value are `(batch, n_k, d_model)`; mask holds booleans
         that broadcast to `(batch, n_heads, n_q, n_k)`, True where a query may look at a key. Returns
-        `(output, weights)` of shapes `(batch, n_q, d_model)` and `(batch, n_heads, n_q, n_k)`. Dropout acts
-        on the weights that are used; the weights returned are those before it.
+        `(output, weights)` of shapes `(batch, n_q, d_model)` and `(batch, n_heads, n_q, n_k)`. Dropout
+        acts on the weights that are used; the weights returned are those before it.
 
     Example:
         >>> output, weights = MultiHeadAttention(6, 3)(x, x, x)
@@ -466,7 +470,8 @@ w_o[found.index("motion"), features.index("person")] = 0.5  # ... and who moves 
 def with_three_heads(module):
     """Put the hand-made matrices into a multi-head attention."""
     with torch.no_grad():
-        for linear, matrix in zip((module.w_q, module.w_k, module.w_v, module.w_o), (w_q, w_k, w_v, w_o)):
+        linears = [module.w_q, module.w_k, module.w_v, module.w_o]
+        for linear, matrix in zip(linears, [w_q, w_k, w_v, w_o]):
             linear.weight.copy_(matrix.T)  # nn.Linear multiplies by the transpose
             linear.bias.zero_()
     return module
@@ -662,8 +667,8 @@ print("each word alone, the same:", torch.allclose(ours(batch)[:, :2], ours(batc
 # $$\mathrm{FFN}(x) = \max(0,\; x W_1^{\top} + b_1)\, W_2^{\top} + b_2$$
 #
 # ReLU replaces negative numbers by 0. This is `torch.relu`. Why is it needed? Say that a word is a *destination* if it
-# is a place **and** motion leads to it. No linear map can compute that "and", as the next cell shows. `d_ff` numbers in
-# the middle, each cut off at 0 by ReLU, can.
+# is a place **and** motion leads to it. A linear map cannot say "and": whatever a place adds to its result, it adds with motion or
+# without. But cut off at 0 what is negative, and it can:
 
 # %%
 cases = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # place, motion
@@ -684,16 +689,19 @@ plots.bars(
 # %%
 plots.flow(
     {
-        "x": (0, 0, "x"),
-        "w": (1.5, 0, "wide"),
-        "r": (3.0, 0, "wide, none\nnegative"),
-        "y": (4.5, 0, "output"),
+        "x": (0, 0, "x\n(…, d_model)"),
+        "wide": (1.6, 0, "wide\n(…, d_ff)"),
+        "cut": (3.2, 0, "cut at 0\n(…, d_ff)"),
+        "y": (4.8, 0, "output\n(…, d_model)"),
     },
-    [("x", "w", "linear_1"), ("w", "r", "ReLU, dropout"), ("r", "y", "linear_2")],
+    [("x", "wide", "linear_1"), ("wide", "cut", "ReLU,\ndropout"), ("cut", "y", "linear_2")],
     title="Feed-forward: for each word on its own",
 )
 
 # %% [markdown]
+# *Picture: four boxes in a row. linear_1 leads from x with d_model numbers a word to d_ff numbers, ReLU and dropout to as many,
+# linear_2 to the output with d_model numbers.*
+#
 # ### Exercise: `FeedForward`
 #
 # The members are `linear_1` and `linear_2`, both with bias. Dropout acts after ReLU, on the `d_ff` numbers.
@@ -792,22 +800,22 @@ shape = "(batch, n, d_model)"
 plots.flow(
     {
         "x": (0, 0, "x"),
-        "attention": (1.3, 0.85, "self_attention"),
-        "add 1": (0, 1.7, "+"),
-        "norm 1": (0, 2.65, "norm_1"),
-        "feed forward": (1.3, 3.5, "feed_forward"),
-        "add 2": (0, 4.35, "+"),
-        "norm 2": (0, 5.3, "norm_2"),
-        "out": (0, 6.25, "output"),
+        "attention": (2.4, 0.9, "self_attention,\nthen dropout"),
+        "add 1": (0, 1.8, "+"),
+        "norm 1": (0, 2.85, "norm_1"),
+        "feed forward": (2.4, 3.75, "feed_forward,\nthen dropout"),
+        "add 2": (0, 4.65, "+"),
+        "norm 2": (0, 5.7, "norm_2"),
+        "out": (0, 6.75, "output"),
     },
     [
         ("x", "add 1", shape),
         ("x", "attention", shape),
-        ("attention", "add 1", "dropout " + shape),
+        ("attention", "add 1", shape),
         ("add 1", "norm 1", shape),
         ("norm 1", "add 2", shape),
         ("norm 1", "feed forward", shape),
-        ("feed forward", "add 2", "dropout " + shape),
+        ("feed forward", "add 2", shape),
         ("add 2", "norm 2", shape),
         ("norm 2", "out", shape),
     ],
@@ -816,8 +824,8 @@ plots.flow(
 
 # %% [markdown]
 # *Picture: a straight road leads down from x over a plus sign, norm_1, a second plus sign and norm_2 to the output. From
-# x a side road leads over self_attention to the first plus sign; from norm_1 one leads over feed_forward to the
-# second. At every arrow stands the same shape, (batch, n, d_model).*
+# x a side road leads over self_attention and dropout to the first plus sign; from norm_1 one leads over feed_forward and
+# dropout to the second. At every arrow stands the same shape, (batch, n, d_model).*
 #
 # The shape is the same at every arrow. So layers can be stacked without any glue.
 #
@@ -906,16 +914,18 @@ with_three_heads(layer.self_attention)
 
 
 def listen(layer, *inputs):
-    """Run a layer; the name, input and (first) output of each of its parts, in the order of the calls."""
+    """Run a layer; the name, first input and first output of each part, in the order of the calls."""
     heard = []
 
     def hook_for(name):
-        def hook(part, given, result):
-            heard.append((name, given[0].detach(), (result[0] if isinstance(result, tuple) else result).detach()))
+        def hook(part, args, kwargs, result):
+            first = result[0] if isinstance(result, (tuple, list)) else result
+            heard.append((name, [*args, *kwargs.values()][0].detach(), first.detach()))
 
         return hook
 
-    hooks = [part.register_forward_hook(hook_for(name)) for name, part in layer.named_modules() if name]
+    parts = [(name, part) for name, part in layer.named_modules() if name]
+    hooks = [part.register_forward_hook(hook_for(name), with_kwargs=True) for name, part in parts]
     layer(*inputs)
     for hook in hooks:
         hook.remove()
@@ -968,7 +978,10 @@ plots.vectors(
 my_mask = torch.tensor([True, False, True, True, True])  # visite is hidden
 heard_less = {name: result[0] for name, _, result in listen(layer, x, my_mask[None, :])}
 plots.vectors(
-    {"all words": heard["self_attention"][1], "visite hidden": heard_less["self_attention"]}, words, features
+    {"all words": heard["self_attention"][1], "visite hidden": heard_less["self_attention"]},
+    words,
+    features,
+    title="What self_attention finds",
 )
 
 # %% [markdown]
@@ -982,7 +995,7 @@ plots.vectors(
 # %%
 torch.manual_seed(0)
 ours = EncoderLayer(d_model=6, n_heads=3, d_ff=24)
-theirs = nn.TransformerEncoderLayer(6, 3, dim_feedforward=24, dropout=0.0, activation="relu", batch_first=True)
+theirs = nn.TransformerEncoderLayer(6, 3, dim_feedforward=24, dropout=0.0, batch_first=True)
 same_attention(theirs.self_attn, ours.self_attention)
 pairs = {
     "linear1": ours.feed_forward.linear_1,
@@ -1065,36 +1078,40 @@ def loss_of(model, ids):
 # the gradient comes from the top. In which kind of tower will it be weaker at the bottom?
 
 # %%
-n_layers, seeds = 24, range(4)
-kinds = {"post-norm": EncoderLayer, "pre-norm": PreNormLayer}
-by_layer = {}
-for name, kind in kinds.items():
+def gradient_sizes(kind, n_layers):
+    """The norm of the gradient of each layer's parameters in towers that have not learned anything."""
     sizes = []
-    for seed in seeds:
+    for seed in range(4):
         torch.manual_seed(seed)
         model = Reverser(kind, n_layers)
         loss_of(model, torch.randint(10, (16, 6))).backward()
-        sizes.append([torch.cat([p.grad.flatten() for p in layer.parameters()]).norm() for layer in model.tower])
-    by_layer[name] = torch.tensor(sizes).mean(dim=0)
+        gradients = [torch.cat([p.grad.flatten() for p in layer.parameters()]) for layer in model.tower]
+        sizes.append(torch.stack(gradients).norm(dim=-1))
+    return torch.stack(sizes).mean(dim=0)
 
+
+kinds = {"post-norm": EncoderLayer, "pre-norm": PreNormLayer}
 plots.lines(
-    range(1, n_layers + 1),
-    by_layer,
+    range(1, 25),
+    {name: gradient_sizes(kind, 24) for name, kind in kinds.items()},
     xlabel="layer (24 is the last, nearest to the loss)",
     ylabel="norm of the gradient",
     title="Before any training: how large is each layer's gradient?",
 )
-top = by_layer["post-norm"][-1] / by_layer["pre-norm"][-1]
-print(f"at the last layer, post-norm has {top:.0f} times the gradient of pre-norm")
+print("the last layer's gradient in towers of")
+print(f"{'':<12}{'6 layers':>10}{'12':>8}{'24':>8}")
+for name, kind in kinds.items():
+    last = [gradient_sizes(kind, n_layers)[-1] for n_layers in (6, 12, 24)]
+    print(f"{name:<12}{last[0]:>10.2f}{last[1]:>8.2f}{last[2]:>8.2f}")
 
 # %% [markdown]
-# *Picture: two curves over the 24 layers. Post-norm rises from the first layer to the last. Pre-norm falls, and ends
-# far below post-norm.*
+# *Picture: two curves over the 24 layers. Post-norm rises from the first layer to the last. Pre-norm lies below it, is nearly
+# level, and ends far below it.*
 #
-# In the post-norm tower a norm stands on the straight road itself, twice in each layer, and each takes its share of the gradient that
-# comes from above. So the last layers are pushed hardest, and that push does not get weaker when the tower grows. In the
-# pre-norm tower the road is free. What comes out on top is a sum of everything below it, so the taller the tower, the
-# less each single layer counts, and the gentler it is pushed.
+# In the post-norm tower the last layers are pushed hardest, and harder still in a taller tower. Two norms of each layer stand
+# on the straight road itself, so a gradient on its way down has to pass all those above. In the pre-norm tower the road is free: all
+# layers are pushed about alike, and the height of the tower changes little. What comes out on top there is a sum, in which one layer
+# more or less counts for little. (Xiong and others measure and prove it: see "Further reading".)
 #
 # Does it matter? Train both, with the same large learning rate: how far each number is moved in one step. And a third
 # time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 50 steps.
@@ -1120,7 +1137,11 @@ runs = {
     "pre-norm": train(PreNormLayer, warmup=1),
 }
 plots.lines(
-    range(1, 101), runs, xlabel="training step", ylabel="loss", title="Twelve layers learn to say a sentence backwards"
+    range(1, 101),
+    runs,
+    xlabel="training step",
+    ylabel="loss",
+    title="Twelve layers learn to say a sentence backwards",
 )
 print(f"guessing blindly costs {np.log(10):.2f}")
 for name, losses in runs.items():
