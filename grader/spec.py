@@ -95,9 +95,9 @@ class Misconception:
 
     @property
     def title(self) -> str:
-        """The name as people read it; the letters for sizes keep their underscores."""
-        words = self.name[0].upper() + self.name[1:].replace("_", " ")
-        return re.sub(r"\b([dn]) (model|k|v|q|head|heads|ff)\b", r"\1_\2", words, flags=re.IGNORECASE)
+        """The name as people read it; sizes and matrices keep their underscores, and their small letters."""
+        words = re.sub(r"\b([dnw]) (model|k|v|q|o|head|heads|ff)\b", r"\1_\2", self.name.replace("_", " "))
+        return words if "_" in words.split()[0] else words[0].upper() + words[1:]
 
 
 @dataclass
