@@ -233,8 +233,8 @@ plots.vectors(influence, words, words, digits=2, title="How outputs (rows) depen
 def colleagues_attention(q, k, v, mask):
     to_add = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)
     weights = torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + to_add, dim=-1)
-    weights = torch.nan_to_num(weights)
-    return weights @ v, weights
+    cleared = torch.nan_to_num(weights)
+    return cleared @ v, cleared
 
 
 left_padded = causal & torch.tensor([False, True, True, True, True])
@@ -690,9 +690,9 @@ plots.bars(
 plots.flow(
     {
         "x": (0, 0, "x\n(…, d_model)"),
-        "wide": (1.6, 0, "wide\n(…, d_ff)"),
-        "cut": (3.2, 0, "cut at 0\n(…, d_ff)"),
-        "y": (4.8, 0, "output\n(…, d_model)"),
+        "wide": (1.35, 0, "wide\n(…, d_ff)"),
+        "cut": (2.7, 0, "cut at 0\n(…, d_ff)"),
+        "y": (4.05, 0, "output\n(…, d_model)"),
     },
     [("x", "wide", "linear_1"), ("wide", "cut", "ReLU,\ndropout"), ("cut", "y", "linear_2")],
     title="Feed-forward: for each word on its own",
