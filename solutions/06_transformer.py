@@ -120,8 +120,8 @@ plots.flow(
         "decoder 1": (2, 3.5, "decoder\nlayer 1"),
         "decoder 2": (2, 4.5, "decoder\nlayer 2"),
         "generator": (2, 5.5, "generator\n(Linear)"),
-        "softmax": (2, 6.5, "softmax"),
-        "output": (2, 7.5, "probabilities"),
+        "logits": (2, 6.8, "logits"),
+        "output": (2, 8.3, "probabilities"),
     },
     [
         ("src_ids", "src_embeddings", "(batch, n_src)"),
@@ -134,8 +134,8 @@ plots.flow(
         ("memory", "decoder 2", src_shape),
         ("decoder 1", "decoder 2", tgt_shape),
         ("decoder 2", "generator", tgt_shape),
-        ("generator", "softmax", "logits (batch, n_tgt, tgt_vocab_size)"),
-        ("softmax", "output", "(batch, n_tgt, tgt_vocab_size)"),
+        ("generator", "logits", "(batch, n_tgt,\ntgt_vocab_size)"),
+        ("logits", "output", "softmax\n(batch, n_tgt,\ntgt_vocab_size)"),
     ],
     title="The Transformer, here with two layers a stack",
 )
@@ -305,35 +305,35 @@ for d_model in (8, 64, 512):
 plots.flow(
     {
         "x": (0, 0, "x"),
-        "self_attention": (1.3, 0.85, "self_attention"),
-        "self_mask": (2.75, 0.85, "self_mask"),
-        "add 1": (0, 1.7, "+"),
-        "norm_1": (0, 2.65, "norm_1"),
-        "cross_attention": (1.3, 3.5, "cross_attention"),
-        "memory": (2.75, 3.05, "memory"),
-        "memory_mask": (2.75, 3.95, "memory_mask"),
-        "add 2": (0, 4.35, "+"),
-        "norm_2": (0, 5.3, "norm_2"),
-        "feed_forward": (1.3, 6.15, "feed_forward"),
-        "add 3": (0, 7.0, "+"),
-        "norm_3": (0, 7.95, "norm_3"),
-        "out": (0, 8.9, "output"),
+        "self_attention": (1.55, 0.9, "self_attention"),
+        "self_mask": (3.5, 0.9, "self_mask"),
+        "add 1": (0, 1.8, "+"),
+        "norm_1": (0, 2.75, "norm_1"),
+        "cross_attention": (1.55, 3.65, "cross_attention"),
+        "memory": (3.5, 3.2, "memory"),
+        "memory_mask": (3.5, 4.1, "memory_mask"),
+        "add 2": (0, 4.55, "+"),
+        "norm_2": (0, 5.5, "norm_2"),
+        "feed_forward": (1.55, 6.4, "feed_forward"),
+        "add 3": (0, 7.3, "+"),
+        "norm_3": (0, 8.25, "norm_3"),
+        "out": (0, 9.2, "output"),
     },
     [
         ("x", "add 1", tgt_shape),
-        ("x", "self_attention", "q, k, v"),
-        ("self_mask", "self_attention"),
-        ("self_attention", "add 1", "dropout"),
+        ("x", "self_attention", f"q, k, v {tgt_shape}"),
+        ("self_mask", "self_attention", "(batch, 1, n_tgt, n_tgt)"),
+        ("self_attention", "add 1", f"dropout {tgt_shape}"),
         ("add 1", "norm_1", tgt_shape),
         ("norm_1", "add 2", tgt_shape),
-        ("norm_1", "cross_attention", "q"),
-        ("memory", "cross_attention", "k, v"),
-        ("memory_mask", "cross_attention"),
-        ("cross_attention", "add 2", "dropout"),
+        ("norm_1", "cross_attention", f"q {tgt_shape}"),
+        ("memory", "cross_attention", f"k, v {src_shape}"),
+        ("memory_mask", "cross_attention", "(batch, 1, 1, n_src)"),
+        ("cross_attention", "add 2", f"dropout {tgt_shape}"),
         ("add 2", "norm_2", tgt_shape),
         ("norm_2", "add 3", tgt_shape),
-        ("norm_2", "feed_forward"),
-        ("feed_forward", "add 3", "dropout"),
+        ("norm_2", "feed_forward", tgt_shape),
+        ("feed_forward", "add 3", f"dropout {tgt_shape}"),
         ("add 3", "norm_3", tgt_shape),
         ("norm_3", "out", tgt_shape),
     ],
@@ -839,21 +839,23 @@ plots.attention(
 
 # %%
 def what_moves(model, src_ids, tgt_ids):
-    """Which logits move when a word changes.
+    """Which logits move when a word changes; both ids are one sentence, `(1, n)`.
 
     Returns two tables of booleans: `(n_tgt, n_src)` for changes in the source, `(n_tgt, n_tgt)` for the target.
     """
+
+    def with_one_changed(ids):
+        """`(n, n)`: n copies of the sentence, in copy i the word i is another one."""
+        n = ids.shape[1]
+        another = ids % 4 + 1  # never padding, never the same
+        return torch.where(torch.eye(n, dtype=torch.bool), another, ids)
+
     with torch.no_grad():
         before = model(src_ids, tgt_ids)
-        tables = []
-        for ids, run in [(src_ids, lambda new: model(new, tgt_ids)), (tgt_ids, lambda new: model(src_ids, new))]:
-            columns = []
-            for place in range(ids.shape[1]):
-                changed = ids.clone()
-                changed[:, place] = changed[:, place] % 5 + 1  # another id, and not that of padding
-                columns.append(((run(changed) - before).abs().amax(dim=-1) > 1e-6)[0])
-            tables.append(torch.stack(columns, dim=-1).numpy())
-    return tables
+        src_changed, tgt_changed = with_one_changed(src_ids), with_one_changed(tgt_ids)
+        after_src = model(src_changed, tgt_ids.expand(len(src_changed), -1))
+        after_tgt = model(src_ids.expand(len(tgt_changed), -1), tgt_changed)
+    return [((after - before).abs().amax(dim=-1) > 1e-5).T.numpy() for after in (after_src, after_tgt)]
 
 
 def show_what_moves(model, title):
@@ -1087,15 +1089,15 @@ torch.manual_seed(0)
 model = Transformer(len(french), len(english), d_model=32, n_heads=4, n_layers=2, d_ff=64)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
 losses = []
-for step in range(150):
-    chosen = torch.randint(len(plans), (48,))
+for step in range(100):
+    chosen = torch.randint(len(plans), (32,))
     logits = model(all_src[chosen], all_tgt[chosen, :-1])
     loss = nn.functional.cross_entropy(logits.flatten(0, 1), all_tgt[chosen, 1:].flatten(), ignore_index=pad_id)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     losses.append(loss.item())
-plots.lines(range(1, 151), losses, xlabel="training step", ylabel="loss", title="Your Transformer learns")
+plots.lines(range(1, 101), losses, xlabel="training step", ylabel="loss", title="Your Transformer learns")
 
 # %% [markdown]
 # PICTURE
