@@ -89,7 +89,7 @@ def Embeddings(rng):
 
 
 def encoding(n_positions, d_model):
-    return torch.from_numpy(stand_in("positional_encoding")(n_positions, d_model)).float()
+    return torch.tensor(stand_in("positional_encoding")(n_positions, d_model), dtype=torch.float32)
 
 
 class Words(nn.Module):
@@ -238,7 +238,7 @@ class positions_learned(Words):
         return self.positions(torch.arange(ids.shape[1], device=ids.device))
 
 
-@Embeddings.mistake("The encoding is an ordinary tensor, which stays behind when the module moves to a graphics card. Register it as a buffer.")
+@Embeddings.mistake("The encoding stays on the CPU when the module moves to a graphics card: it is an ordinary tensor, or made at each call. Register it as a buffer.")
 class encoding_is_not_a_buffer(Words):
     def keep(self, encoding):
         self.encoding = encoding
@@ -302,12 +302,6 @@ class record_cut_at_the_table(Words):
 class result_in_float32(Words):
     def forward(self, ids):
         return super().forward(ids).float()
-
-
-@Embeddings.mistake("The encoding is made anew at each call, on the CPU, wherever the module lies. Make it once, as a buffer.")
-class encoding_made_at_each_call(Words):
-    def rows(self, ids):
-        return encoding(ids.shape[1], self.tokens.embedding_dim)
 
 
 # ----------------------------------------------------------------------------------- DecoderLayer
