@@ -141,7 +141,9 @@ plots.flow(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: two columns of boxes. On the left French ids lead through src_embeddings and two encoder layers down to the
+# memory. On the right English ids lead through tgt_embeddings, two decoder layers, the generator and softmax down to
+# probabilities. From the memory an arrow leads to each of the two decoder layers. A shape stands at every arrow.*
 #
 # Note two things. The memory goes to **every** layer of the decoder, and it is the output of the **last** layer of
 # the encoder. And the shape stays `(batch, n, d_model)` from the embeddings to the generator, so layers can be
@@ -269,7 +271,9 @@ plots.vectors(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside it stand
+# self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each takes from the road and
+# gives back to the next plus sign; only cross_attention also takes from the memory, its keys and values.*
 #
 # And why $\sqrt{d_{model}}$? Tables are often begun with small numbers, of variance $1/d_{model}$, so that they can serve in
 # other places too. Without the factor the encoding would drown the words:
@@ -341,7 +345,11 @@ plots.flow(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: two grids of five rows. On the left all rows are alike. On the right they differ, most in the first columns; the
+# last columns hardly change from row to row.*
+#
+# The word is in all rows, the position makes them differ. The last columns belong to slow waves (lesson 03), which take
+# longer sentences to show.
 #
 # In a formula, with $m$ for the memory:
 #
@@ -472,7 +480,8 @@ plots.attention(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: a grid of six English rows and five French columns. The row of `<bos>` has 0.20 everywhere. In each other row the column of
+# the word's translation is dark.*
 #
 # Each English word finds the French word it came from. `<bos>` asks for nothing, so it looks at all alike. A trained layer asks better:
 # to predict *visits*, the word to look at is *visite*, and the one who has to ask is *Jane*, which stands
@@ -641,7 +650,8 @@ plots.masks(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: three grids of six by six. With one layer two cells are dark in each row, the word itself and the one before it. With two layers
+# it is three cells, with three layers four.*
 #
 # Each layer hands on what the one below has gathered. Real layers look at all earlier words at once, so news need not travel. But *what has been
 # understood* travels in the same way: what *visits* makes of *Jane* in the first layer, *September* can use in the second.
@@ -809,7 +819,8 @@ for title, part, looks, is_looked_at in [
     plots.masks((weights_of(part)[1, 0] > 0).numpy(), looks, is_looked_at, title=title)
 
 # %% [markdown]
-# PICTURE
+# *Pictures: three grids. In the encoder's the two columns of `<pad>` are hatched. In the decoder's own it is the triangle, and the columns of
+# `<pad>` are hatched too. In the one from decoder to encoder six English rows look at five French columns, of which the last two are hatched.*
 #
 # And the output, **Linear and Softmax**. The logits become probabilities for the next word, at each position. The model has learned nothing yet.
 
@@ -829,7 +840,7 @@ plots.attention(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: a grid of six rows by eight words. The probabilities are spread over all words.*
 
 # %% [markdown]
 # ## 6. Who can see whom
@@ -868,12 +879,16 @@ def show_what_moves(model, title):
 show_what_moves(model, "Your model")
 
 # %% [markdown]
-# PICTURE
+# *Pictures: two grids. Changes of a French word move the logits at every English position: all cells are dark. Changes of an English word move only
+# the logits at this word and after it: the triangle.*
 #
 # Every English position knows all the French words, and its own past. The future has no effect: not a small one, none.
 #
-# **And padding?** A sentence must mean the same alone as in a batch with longer neighbours. We translate the second pair without its padding, then with, then with padding on the left and
-# in the middle. (Padding shifts the words to other positions there. So we compare with an extra word that is *hidden*: whatever it is, nothing may move.)
+# **And padding?** A sentence must mean the same alone as in a batch with longer neighbours. We run the second pair alone, without its
+# padding, and compare.
+#
+# Then a harder test. We give `<pad>` quite another vector, with huge numbers. If it is hidden everywhere, no real word may notice,
+# wherever the padding stands.
 
 # %%
 with torch.no_grad():
@@ -881,25 +896,32 @@ with torch.no_grad():
     in_batch = model(src_ids, tgt_ids)[1:, :4]
 print("the same alone and in a batch:", torch.allclose(alone, in_batch, atol=1e-6))
 
-changed = {"source": model.src_embeddings, "target": model.tgt_embeddings}
-for side, embeddings in changed.items():
-    with torch.no_grad():
-        for where, src, tgt in [
-            ("on the right", [1, 5, 2, 0, 0], [1, 4, 7, 3, 0, 0]),
-            ("in the middle", [1, 5, 0, 0, 2], [1, 4, 0, 0, 7, 3]),
-            ("on the left", [0, 0, 1, 5, 2], [0, 0, 1, 4, 7, 3]),
-        ]:
-            src, tgt = torch.tensor([src]), torch.tensor([tgt])
-            before = model(src, tgt)
-            kept = embeddings.tokens.weight[pad_id].clone()
-            embeddings.tokens.weight[pad_id] = 100.0  # <pad> gets quite another vector
-            moved = (model(src, tgt) - before).abs().amax(dim=-1)
-            embeddings.tokens.weight[pad_id] = kept
 
-            print(f"padding of the {side} {where:<14} real words move by at most {moved[tgt != pad_id].max():.3f}")
+def logits_with_another_pad(embeddings, src_ids, tgt_ids):
+    """The logits while the vector of <pad> in these embeddings has huge numbers."""
+    row = embeddings.tokens.weight[pad_id]
+    kept = row.clone()
+    row.fill_(100.0)
+    logits = model(src_ids, tgt_ids)
+    row.copy_(kept)
+    return logits
+
+
+padded = {
+    "on the right": (["Jane", "visite", "l'Afrique", "<pad>", "<pad>"], ["<bos>", "Jane", "visits", "<pad>"]),
+    "in the middle": (["Jane", "visite", "<pad>", "<pad>", "l'Afrique"], ["<bos>", "Jane", "<pad>", "visits"]),
+    "on the left": (["<pad>", "<pad>", "Jane", "visite", "l'Afrique"], ["<pad>", "<bos>", "Jane", "visits"]),
+}
+for where, (src, tgt) in padded.items():
+    src, tgt = to_ids([src], french), to_ids([tgt], english)
+    is_real = tgt != pad_id
+    for language, embeddings in [("French", model.src_embeddings), ("English", model.tgt_embeddings)]:
+        with torch.no_grad():
+            moved = (logits_with_another_pad(embeddings, src, tgt) - model(src, tgt))[is_real].abs().max()
+        print(f"{language:<8} padding {where:<14} real words move by {moved:.6f}")
 
 # %% [markdown]
-# Not a trace. The logits *at* the padding do move, but nobody reads them: the loss leaves them out.
+# Not a trace. (What the model gives *at* a `<pad>` may well move. Nobody reads it: the loss of lesson 07 leaves it out.)
 
 # %% [markdown]
 # ## 7. Is it PyTorch's?
@@ -1048,7 +1070,7 @@ plots.bars(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: five bars. That of the decoder is the tallest, the other four are about equally tall.*
 #
 # The paper gives 65 million for this model (table 3). It lets source, target and generator share *one* table, which is possible when both languages are cut into the same pieces
 # (its section 3.4). The second line above counts it that way and lands close by.
@@ -1100,7 +1122,7 @@ for step in range(100):
 plots.lines(range(1, 101), losses, xlabel="training step", ylabel="loss", title="Your Transformer learns")
 
 # %% [markdown]
-# PICTURE
+# *Picture: the loss against training steps. It falls steeply at first, then levels off close to zero.*
 #
 # Now the sentence that it has never seen. The English words so far are given, and we look at the **output**: Linear and Softmax.
 
@@ -1124,7 +1146,7 @@ plots.attention(
 )
 
 # %% [markdown]
-# PICTURE
+# *Picture: a grid of six rows by ten words. In each row one cell is dark, the right next word; all others are close to zero.*
 #
 # *Jane visits Africa in September.* **Play:** put another sentence into `src_words`, such as the one with *en septembre* in front, and run the last cell again. Then one with a word it does not know.
 #
