@@ -31,7 +31,7 @@
 # | 5 · The whole | `Transformer` |
 # | 6 · Who can see whom | |
 # | 7 · Is it PyTorch's? | |
-# | 8 · Sixty million numbers, counted | |
+# | 8 · Every number counted | |
 # | 9 · It speaks | |
 # | 10 · Broken on purpose | |
 #
@@ -98,13 +98,14 @@ print("tgt_ids", tuple(tgt_ids.shape), "= (batch, n_tgt)\n", tgt_ids)
 #
 # Two parts share the work:
 #
-# - The **encoder** reads the whole French sentence, once. It is a stack of the layers of lesson 05. Its output, one
-#   vector for each French word, is called the **memory**.
-# - The **decoder** reads the English words that are written so far. From each of them, and from the memory, it works out
-#   what comes next. It is a stack too, of layers with one part more.
+# - The **encoder** reads the whole French sentence, once. It is a stack of the layers of lesson 05. Its
+#   output, one vector for each French word, is called the **memory**.
+# - The **decoder** reads the English words that are written so far. From each of them, and from the memory,
+#   it works out what comes next. It is a stack too, of layers with one part more.
 #
-# At the end stand two small steps. A **Linear** layer turns each vector of the decoder into one score for each English word.
-# Scores in front of a softmax are called **logits**. **Softmax** makes probabilities of them: this is the output.
+# At the end stand two small steps. A **Linear** layer turns each vector of the decoder into one score for
+# each English word. Scores in front of a softmax are called **logits**. **Softmax** makes probabilities of
+# them: this is the output.
 
 # %%
 src_shape, tgt_shape = "(batch, n_src, d_model)", "(batch, n_tgt, d_model)"
@@ -141,22 +142,24 @@ plots.flow(
 )
 
 # %% [markdown]
-# *Picture: two columns of boxes. On the left French ids lead through src_embeddings and two encoder layers down to the
-# memory. On the right English ids lead through tgt_embeddings, two decoder layers, the generator and softmax down to
-# probabilities. From the memory an arrow leads to each of the two decoder layers. A shape stands at every arrow.*
+# *Picture: two columns of boxes. On the left French ids lead through src_embeddings and two encoder layers
+# down to the memory. On the right English ids lead through tgt_embeddings, two decoder layers, the generator
+# and softmax down to probabilities. From the memory an arrow leads to each of the two decoder layers. A shape
+# stands at every arrow.*
 #
-# Note two things. The memory goes to **every** layer of the decoder, and it is the output of the **last** layer of
-# the encoder. And the shape stays `(batch, n, d_model)` from the embeddings to the generator, so layers can be
-# stacked as high as you like.
+# Note two things. The memory goes to **every** layer of the decoder, and it is the output of the **last**
+# layer of the encoder. And the shape stays `(batch, n, d_model)` from the embeddings to the generator, so
+# layers can be stacked as high as you like.
 
 # %% [markdown]
 # ## 2. From ids to vectors
 #
-# Both sides begin alike, with what you wrote in lesson 03 as `embed_with_positions`: look up the row of each word in a
-# table, multiply by $\sqrt{d_{model}}$, add the positional encoding. Now it becomes a module. Two things are new.
+# Both sides begin alike, with what you wrote in lesson 03 as `embed_with_positions`: look up the row of each
+# word in a table, multiply by $\sqrt{d_{model}}$, add the positional encoding. Now it becomes a module. Two
+# things are new.
 #
-# **The table is learned.** `nn.Embedding(vocab_size, d_model)` is a module with such a table for its parameter `weight`.
-# You call it with ids.
+# **The table is learned.** `nn.Embedding(vocab_size, d_model)` is a module with such a table for its
+# parameter `weight`. You call it with ids.
 
 # %%
 torch.manual_seed(0)
@@ -165,9 +168,10 @@ print("ids", tuple(src_ids.shape), "-> vectors", tuple(table(src_ids).shape))
 print("the same as taking rows of its weight:", torch.equal(table(src_ids), table.weight[src_ids]))
 
 # %% [markdown]
-# **The encoding is not learned.** It is made once, and stays. But it must go where the module goes: to another dtype
-# (`module.double()`), or to a graphics card (`module.to("cuda")`). An ordinary tensor assigned to `self` would stay behind. A
-# parameter would move along, but it would be learned. For such tensors there are **buffers**:
+# **The encoding is not learned.** It is made once, and stays. But it must go where the module goes: to
+# another dtype (`module.double()`), or to a graphics card (`module.to("cuda")`). An ordinary tensor assigned
+# to `self` would stay behind. A parameter would move along, but it would be learned. For such tensors there
+# are **buffers**:
 
 # %%
 class Clock(nn.Module):
@@ -184,8 +188,8 @@ for name in ("left_behind", "learned", "moves_along"):
     print(f"{name:<12} {getattr(clock, name).dtype}")
 
 # %% [markdown]
-# How long can a sentence be? The encoding is made in advance, for `max_len` positions. A sentence of `n` words needs the
-# first `n` of them.
+# How long can a sentence be? The encoding is made in advance, for `max_len` positions. A sentence of `n`
+# words needs the first `n` of them.
 #
 # ### Exercise: `Embeddings`
 #
@@ -193,20 +197,22 @@ for name in ("left_behind", "learned", "moves_along"):
 #
 # <details><summary>Hint 1: the parts</summary>
 #
-# `__init__` makes three things: the table, a buffer with the encoding of `max_len` positions, and an `nn.Dropout`.
-# `positional_encoding(n_positions, d_model)` gives a tensor here.
+# `__init__` makes three things: the table, a buffer with the encoding of `max_len` positions, and an
+# `nn.Dropout`. `positional_encoding(n_positions, d_model)` gives a tensor here.
 #
 # </details>
 # <details><summary>Hint 2: positions are columns</summary>
 #
-# The ids are `(batch, n)`, the vectors `(batch, n, d_model)`. The encoding is `(max_len, d_model)`: cut off its first
-# `n` *rows*, where `n` is the *last* axis of the ids. What is left fits against all sentences by itself.
+# The ids are `(batch, n)`, the vectors `(batch, n, d_model)`. The encoding is `(max_len, d_model)`: cut off
+# its first `n` *rows*, where `n` is the *last* axis of the ids. What is left fits against all sentences by
+# itself.
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# `forward` does four things in this order: look up, times the root of `d_model`, plus the rows of the buffer, dropout. Only
-# the looked-up vectors are multiplied, not the encoding. The root of a number is `number ** 0.5`.
+# `forward` does four things in this order: look up, times the root of `d_model`, plus the rows of the buffer,
+# dropout. Only the looked-up vectors are multiplied, not the encoding. The root of a number is `number **
+# 0.5`.
 #
 # </details>
 
@@ -253,8 +259,8 @@ class Embeddings(nn.Module):
 check(Embeddings)
 
 # %% [markdown]
-# **See.** A sentence that says *Jane* five times. *Before you run the cell:* what do the five rows have in common, and what
-# tells them apart?
+# **See.** A sentence that says *Jane* five times. *Before you run the cell:* what do the five rows have in
+# common, and what tells them apart?
 
 # %%
 torch.manual_seed(0)
@@ -271,25 +277,26 @@ plots.vectors(
 )
 
 # %% [markdown]
-# *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside it stand
-# self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each takes from the road and
-# gives back to the next plus sign; only cross_attention also takes from the memory, its keys and values.*
+# *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside
+# it stand self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each
+# takes from the road and gives back to the next plus sign; only cross_attention also takes from the memory,
+# its keys and values.*
 #
-# And why $\sqrt{d_{model}}$? Tables are often begun with small numbers, of variance $1/d_{model}$, so that they can serve in
-# other places too. Without the factor the encoding would drown the words:
+# And why $\sqrt{d_{model}}$? Tables are often begun with small numbers, of variance $1/d_{model}$, so that
+# they can serve in other places too. Without the factor the encoding would drown the words:
 
 # %%
 for d_model in (8, 64, 512):
     word = torch.randn(1000, d_model) / d_model**0.5
     encoding = positional_encoding(1000, d_model)
-    sizes = [tensor.square().mean().sqrt() for tensor in (word, word * d_model**0.5, encoding)]
-    print(f"d_model {d_model:>3}: typical number of a word {sizes[0]:.2f}, times the root {sizes[1]:.2f}, encoding {sizes[2]:.2f}")
+    small, large, position = (tensor.square().mean().sqrt() for tensor in (word, word * d_model**0.5, encoding))
+    print(f"d_model {d_model:>3}: a word {small:.2f}, times the root {large:.2f}, the encoding {position:.2f}")
 
 # %% [markdown]
 # ## 3. A layer that looks at two sentences
 #
-# An encoder layer has two parts: self-attention and feed-forward. A decoder layer has these two as well, and a third
-# between them. In order:
+# An encoder layer has two parts: self-attention and feed-forward. A decoder layer has these two as well, and
+# a third between them. In order:
 #
 # 1. **Masked self-attention.** The English words look at each other, but not at the future. (Lesson 04.)
 # 2. **Cross-attention.** The English words look at the French ones. This is the bridge.
@@ -297,13 +304,15 @@ for d_model in (8, 64, 512):
 #
 # After each part comes Add & Norm, so there are three norms.
 #
-# What is new is only where things come from. In self-attention query, key and value are the same. In cross-attention
+# What is new is only where things come from. In self-attention query, key and value are the same. In
+# cross-attention
 #
 # - the **queries** come from the decoder: an English word asks;
 # - the **keys and values** come from the memory: French words offer, and hand over.
 #
-# So there are as many queries as English words, and as many keys as French words. *How many rows and columns does the picture
-# of the weights have in our example?* Your `MultiHeadAttention` has taken three inputs all along. This is what for.
+# So there are as many queries as English words, and as many keys as French words. *How many rows and columns
+# does the picture of the weights have in our example?* Your `MultiHeadAttention` has taken three inputs all
+# along. This is what for.
 
 # %%
 plots.flow(
@@ -345,11 +354,11 @@ plots.flow(
 )
 
 # %% [markdown]
-# *Picture: two grids of five rows. On the left all rows are alike. On the right they differ, most in the first columns; the
-# last columns hardly change from row to row.*
+# *Picture: two grids of five rows. On the left all rows are alike. On the right they differ, most in the
+# first columns; the last columns hardly change from row to row.*
 #
-# The word is in all rows, the position makes them differ. The last columns belong to slow waves (lesson 03), which take
-# longer sentences to show.
+# The word is in all rows, the position makes them differ. The last columns belong to slow waves (lesson 03),
+# which take longer sentences to show.
 #
 # In a formula, with $m$ for the memory:
 #
@@ -357,25 +366,26 @@ plots.flow(
 #
 # ### Exercise: `DecoderLayer`
 #
-# The members are `self_attention`, `cross_attention`, `feed_forward`, `norm_1`, `norm_2` and `norm_3`. The layer returns
-# its output alone.
+# The members are `self_attention`, `cross_attention`, `feed_forward`, `norm_1`, `norm_2` and `norm_3`. The
+# layer returns its output alone.
 #
 # <details><summary>Hint 1: begin with what you have</summary>
 #
-# Take your `EncoderLayer` of lesson 05 and put one more part in the middle, with a norm of its own. It is post-norm again:
-# dropout on what a part found, add the part's input, then the norm.
+# Take your `EncoderLayer` of lesson 05 and put one more part in the middle, with a norm of its own. It is
+# post-norm again: dropout on what a part found, add the part's input, then the norm.
 #
 # </details>
 # <details><summary>Hint 2: cross-attention</summary>
 #
-# `MultiHeadAttention` takes query, key, value and mask. The query is the English side *as it is at this point*, after the
-# first Add & Norm. Key and value are the memory, as it is.
+# `MultiHeadAttention` takes query, key, value and mask. The query is the English side *as it is at this
+# point*, after the first Add & Norm. Key and value are the memory, as it is.
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# Three lines of Add & Norm, each starting from the result of the one before. In each, the residual is the English side. The memory
-# appears in one place only: as key and value. `self_mask` goes to the first part and `memory_mask` to the second.
+# Three lines of Add & Norm, each starting from the result of the one before. In each, the residual is the
+# English side. The memory appears in one place only: as key and value. `self_mask` goes to the first part and
+# `memory_mask` to the second.
 #
 # </details>
 
@@ -430,9 +440,9 @@ class DecoderLayer(nn.Module):
 check(DecoderLayer)
 
 # %% [markdown]
-# **See.** The bridge at work. We make the layer's numbers by hand. A word and its translation get the same vector, and in
-# cross-attention each word asks for what it is itself. Nothing else happens: self-attention adds zero. Your layer runs, and we
-# listen to its cross-attention.
+# **See.** The bridge at work. We make the layer's numbers by hand. A word and its translation get the same
+# vector, and in cross-attention each word asks for what it is itself. Nothing else happens: self-attention
+# adds zero. Your layer runs, and we listen to its cross-attention.
 
 # %%
 #              person action place time link motion
@@ -480,20 +490,21 @@ plots.attention(
 )
 
 # %% [markdown]
-# *Picture: a grid of six English rows and five French columns. The row of `<bos>` has 0.20 everywhere. In each other row the column of
-# the word's translation is dark.*
+# *Picture: a grid of six English rows and five French columns. The row of `<bos>` has 0.20 everywhere. In
+# each other row the column of the word's translation is dark.*
 #
-# Each English word finds the French word it came from. `<bos>` asks for nothing, so it looks at all alike. A trained layer asks better:
-# to predict *visits*, the word to look at is *visite*, and the one who has to ask is *Jane*, which stands
-# before it. You will see that in lesson 08.
+# Each English word finds the French word it came from. `<bos>` asks for nothing, so it looks at all alike. A
+# trained layer asks better: to predict *visits*, the word to look at is *visite*, and the one who has to ask
+# is *Jane*, which stands before it. You will see that in lesson 08.
 
 # %% [markdown]
 # ## 4. Stacks
 #
-# One layer lets each word hear once what the others say. In a second layer it hears what the others *have heard*. So we stack them:
-# the output of one layer is the input of the next.
+# One layer lets each word hear once what the others say. In a second layer it hears what the others *have
+# heard*. So we stack them: the output of one layer is the input of the next.
 #
-# Every layer needs weights **of its own**. And the stack must know its layers. Look what happens to a plain Python list:
+# Every layer needs weights **of its own**. And the stack must know its layers. Look what happens to a plain
+# Python list:
 
 # %%
 class PlainList(nn.Module):
@@ -518,34 +529,36 @@ for kind in (PlainList, ListOfModules, TheSameTwice):
     print(f"{kind.__name__:<14} parameters: {[name for name, _ in kind().named_parameters()]}")
 
 # %% [markdown]
-# - A plain list hides its parts. Nobody finds their parameters, so they would never learn, never be saved, never move to
-#   a graphics card.
+# - A plain list hides its parts. Nobody finds their parameters, so they would never learn, never be saved,
+#   never move to a graphics card.
 # - `nn.ModuleList` shows them, numbered from 0.
 # - `[part] * 2` is *one* part, twice in a list. Both places would share one set of weights.
 #
 # ### Exercises: `Encoder` and `Decoder`
 #
-# The member of both is `layers`, an `nn.ModuleList` of `n_layers` layers. There is no further norm after the last layer: in the paper's
-# Transformer each layer ends with one already.
+# The member of both is `layers`, an `nn.ModuleList` of `n_layers` layers. There is no further norm after the
+# last layer: in the paper's Transformer each layer ends with one already.
 #
 # In the decoder, every layer gets the **same** memory and the same masks. Only `x` changes from layer to layer.
 #
 # <details><summary>Hint 1: many layers of their own</summary>
 #
-# Call the class once for each layer. `nn.ModuleList` takes a list, and a list can be written as `[… for _ in range(n_layers)]`.
-# The first argument, `n_layers`, is for the stack; all others are for the layers, the dropout too.
+# Call the class once for each layer. `nn.ModuleList` takes a list, and a list can be written as `[… for _ in
+# range(n_layers)]`. The first argument, `n_layers`, is for the stack; all others are for the layers, the
+# dropout too.
 #
 # </details>
 # <details><summary>Hint 2: one after the other</summary>
 #
-# A loop over `self.layers`, in which a variable is replaced by what the layer makes of it. Which one, if each layer is to get
-# what the one before has made?
+# A loop over `self.layers`, in which a variable is replaced by what the layer makes of it. Which one, if each
+# layer is to get what the one before has made?
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# In the loop `x` becomes the layer's result for `x`, and after the loop `x` is returned. Mind the line of `return`: inside the loop it would stop after the
-# first layer. The decoder's loop hands over `memory` and both masks each time.
+# In the loop `x` becomes the layer's result for `x`, and after the loop `x` is returned. Mind the line of
+# `return`: inside the loop it would stop after the first layer. The decoder's loop hands over `memory` and
+# both masks each time.
 #
 # </details>
 
@@ -625,8 +638,9 @@ class Decoder(nn.Module):
 check(Decoder)
 
 # %% [markdown]
-# **See.** What is a stack good for? Let each English word see only itself and the word just before it, and follow how far news travels.
-# *Before you run the cell:* with one layer *September* hears of *in*. How far does it hear with two, with three?
+# **See.** What is a stack good for? Let each English word see only itself and the word just before it, and
+# follow how far news travels. *Before you run the cell:* with one layer *September* hears of *in*. How far
+# does it hear with two, with three?
 
 # %%
 def depends(output, x):
@@ -650,17 +664,19 @@ plots.masks(
 )
 
 # %% [markdown]
-# *Picture: three grids of six by six. With one layer two cells are dark in each row, the word itself and the one before it. With two layers
-# it is three cells, with three layers four.*
+# *Picture: three grids of six by six. With one layer two cells are dark in each row, the word itself and the
+# one before it. With two layers it is three cells, with three layers four.*
 #
-# Each layer hands on what the one below has gathered. Real layers look at all earlier words at once, so news need not travel. But *what has been
-# understood* travels in the same way: what *visits* makes of *Jane* in the first layer, *September* can use in the second.
+# Each layer hands on what the one below has gathered. Real layers look at all earlier words at once, so news
+# need not travel. But *what has been understood* travels in the same way: what *visits* makes of *Jane* in
+# the first layer, *September* can use in the second.
 
 # %% [markdown]
 # ## 5. The whole
 #
-# All parts are there. What is missing is the place where they meet, and the masks. Until now, masks came from outside. The Transformer makes them
-# itself, from the ids. There are three places of attention, and you know from lesson 04 who gets which:
+# All parts are there. What is missing is the place where they meet, and the masks. Until now, masks came from
+# outside. The Transformer makes them itself, from the ids. There are three places of attention, and you know
+# from lesson 04 who gets which:
 #
 # | attention | who looks | is looked at | mask |
 # |---|---|---|---|
@@ -668,10 +684,11 @@ plots.masks(
 # | in the decoder, to itself | English | English | padding of the **English** ids **and** causal |
 # | from decoder to encoder | English | French | padding of the **French** ids |
 #
-# In the last row English words look, but it is French words that are hidden. What counts is always the padding among those who are *looked at*. Nothing is causal
-# there: the French sentence is known to its end.
+# In the last row English words look, but it is French words that are hidden. What counts is always the
+# padding among those who are *looked at*. Nothing is causal there: the French sentence is known to its end.
 #
-# The work is cut in three methods, because lesson 08 will need them one by one. To translate, you encode *once*, and decode again and again, for each new word.
+# The work is cut in three methods, because lesson 08 will need them one by one. To translate, you encode
+# *once*, and decode again and again, for each new word.
 #
 # | method | makes | of |
 # |---|---|---|
@@ -679,30 +696,35 @@ plots.masks(
 # | `decode(tgt_ids, memory, src_ids)` | hidden vectors, `(batch, n_tgt, d_model)` | English ids and memory; the French ids tell what is padding |
 # | `forward(src_ids, tgt_ids)` | logits, `(batch, n_tgt, tgt_vocab_size)` | both; with the generator at the end |
 #
-# And softmax? It is **not** part of the module. The loss in lesson 07 is better computed from logits, and the word with the largest logit is also the one with the
-# largest probability. Whoever needs probabilities takes the softmax of the logits.
+# And softmax? It is **not** part of the module. The loss in lesson 07 is better computed from logits, and the
+# word with the largest logit is also the one with the largest probability. Whoever needs probabilities takes
+# the softmax of the logits.
 #
 # ### Exercise: `Transformer`
 #
-# The members are `src_embeddings`, `tgt_embeddings`, `encoder`, `decoder` and `generator`, an `nn.Linear(d_model, tgt_vocab_size)`. `pad_id` is kept as an attribute. Both
-# languages use the same id for padding. Do not rely on its being 0, nor on padding being on the right.
+# The members are `src_embeddings`, `tgt_embeddings`, `encoder`, `decoder` and `generator`, an
+# `nn.Linear(d_model, tgt_vocab_size)`. `pad_id` is kept as an attribute. Both languages use the same id for
+# padding. Do not rely on its being 0, nor on padding being on the right.
 #
 # <details><summary>Hint 1: the parts</summary>
 #
-# Five members in `__init__`, each with the sizes that it needs. Two embeddings: the languages have different words. Mind the order of the
-# arguments: `Embeddings` wants `max_len`, the stacks begin with `n_layers`. Dropout goes to all four that take it.
+# Five members in `__init__`, each with the sizes that it needs. Two embeddings: the languages have different
+# words. Mind the order of the arguments: `Embeddings` wants `max_len`, the stacks begin with `n_layers`.
+# Dropout goes to all four that take it.
 #
 # </details>
 # <details><summary>Hint 2: the masks in PyTorch</summary>
 #
-# The padding mask of lesson 04 works as it did: compare, then `[:, None, None, :]`. For the triangle there is the method `.tril()`. A
-# new tensor lies on the processor unless you say otherwise, and must not meet one on the graphics card: make it with `device=tgt_ids.device`.
+# The padding mask of lesson 04 works as it did: compare, then `[:, None, None, :]`. For the triangle there is
+# the method `.tril()`. A new tensor lies on the processor unless you say otherwise, and must not meet one on
+# the graphics card: make it with `device=tgt_ids.device`.
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# `encode` puts the French ids through their embeddings and the encoder, with the French padding mask. `decode` puts the English ids through theirs, and the
-# decoder gets that, the memory, the English mask (padding & causal), and the French padding mask. `forward` calls the two, then the generator.
+# `encode` puts the French ids through their embeddings and the encoder, with the French padding mask.
+# `decode` puts the English ids through theirs, and the decoder gets that, the memory, the English mask
+# (padding & causal), and the French padding mask. `forward` calls the two, then the generator.
 #
 # </details>
 
@@ -781,16 +803,14 @@ model = Transformer(len(french), len(english), d_model=8, n_heads=2, n_layers=2,
 
 
 def shapes_inside(model, *inputs):
-    """Run a model and print the shape of what each of its larger parts makes."""
+    """Run a model and print the shape of what its larger parts make, in the order in which they finish."""
 
     def hook_for(name):
-        return lambda part, given, result: print(
-            f"{name:<26} {tuple((result[0] if isinstance(result, tuple) else result).shape)}"
-        )
+        return lambda part, given, result: print(f"{name:<20} {tuple(result.shape)}")
 
-    parts = [(name, part) for name, part in model.named_modules() if 0 < name.count(".") + 1 <= 3]
-    parts = [(name, part) for name, part in parts if not name.endswith(("tokens", "dropout", "layers"))]
-    hooks = [part.register_forward_hook(hook_for(name)) for name, part in parts if "norm" not in name]
+    names = ["src_embeddings", "encoder.layers.0", "encoder.layers.1", "encoder"]
+    names += ["tgt_embeddings", "decoder.layers.0", "decoder.layers.1", "decoder", "generator"]
+    hooks = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in names]
     model(*inputs)
     for hook in hooks:
         hook.remove()
@@ -800,8 +820,8 @@ with torch.no_grad():
     shapes_inside(model, src_ids, tgt_ids)
 
 # %% [markdown]
-# Now the three masks, as your model really uses them. We listen to the weights of the first layers, and ask where they are not zero. They are those of
-# the second pair of sentences, which is padded.
+# Now the three masks, as your model really uses them. We listen to the weights of the first layers, and ask
+# where they are not zero. They are those of the second pair of sentences, which is padded.
 
 # %%
 def weights_of(part):
@@ -819,10 +839,12 @@ for title, part, looks, is_looked_at in [
     plots.masks((weights_of(part)[1, 0] > 0).numpy(), looks, is_looked_at, title=title)
 
 # %% [markdown]
-# *Pictures: three grids. In the encoder's the two columns of `<pad>` are hatched. In the decoder's own it is the triangle, and the columns of
-# `<pad>` are hatched too. In the one from decoder to encoder six English rows look at five French columns, of which the last two are hatched.*
+# *Pictures: three grids. In the encoder's the two columns of `<pad>` are hatched. In the decoder's own it is
+# the triangle, and the columns of `<pad>` are hatched too. In the one from decoder to encoder six English
+# rows look at five French columns, of which the last two are hatched.*
 #
-# And the output, **Linear and Softmax**. The logits become probabilities for the next word, at each position. The model has learned nothing yet.
+# And the output, **Linear and Softmax**. The logits become probabilities for the next word, at each position.
+# The model has learned nothing yet.
 
 # %%
 with torch.no_grad():
@@ -845,8 +867,9 @@ plots.attention(
 # %% [markdown]
 # ## 6. Who can see whom
 #
-# A model with a wrong mask runs. It even trains, and its loss may look better than it should. So test it, as in lesson 04: **change something, and
-# see what moves.** We change each word in turn, French and English, and note which logits move.
+# A model with a wrong mask runs. It even trains, and its loss may look better than it should. So test it, as
+# in lesson 04: **change something, and see what moves.** We change each word in turn, French and English, and
+# note which logits move.
 
 # %%
 def what_moves(model, src_ids, tgt_ids):
@@ -872,23 +895,25 @@ def what_moves(model, src_ids, tgt_ids):
 def show_what_moves(model, title):
     from_src, from_tgt = what_moves(model, src_ids[:1], tgt_ids[:1])
     tasks = [f"{read} → {label}" for read, label in zip(tgt_words, labels)]
-    plots.masks(from_src, tasks, src_words, title=f"{title}: French words", xlabel="is changed", ylabel="these logits move")
-    plots.masks(from_tgt, tasks, tgt_words, title=f"{title}: English words", xlabel="is changed", ylabel="these logits move")
+    axes = {"xlabel": "is changed", "ylabel": "these logits move"}
+    plots.masks(from_src, tasks, src_words, title=f"{title}: French words", **axes)
+    plots.masks(from_tgt, tasks, tgt_words, title=f"{title}: English words", **axes)
 
 
 show_what_moves(model, "Your model")
 
 # %% [markdown]
-# *Pictures: two grids. Changes of a French word move the logits at every English position: all cells are dark. Changes of an English word move only
-# the logits at this word and after it: the triangle.*
+# *Pictures: two grids. Changes of a French word move the logits at every English position: all cells are
+# dark. Changes of an English word move only the logits at this word and after it: the triangle.*
 #
-# Every English position knows all the French words, and its own past. The future has no effect: not a small one, none.
+# Every English position knows all the French words, and its own past. The future has no effect: not a small
+# one, none.
 #
-# **And padding?** A sentence must mean the same alone as in a batch with longer neighbours. We run the second pair alone, without its
-# padding, and compare.
+# **And padding?** A sentence must mean the same alone as in a batch with longer neighbours. We run the second
+# pair alone, without its padding, and compare.
 #
-# Then a harder test. We give `<pad>` quite another vector, with huge numbers. If it is hidden everywhere, no real word may notice,
-# wherever the padding stands.
+# Then a harder test. We give `<pad>` quite another vector, with huge numbers. If it is hidden everywhere, no
+# real word may notice, wherever the padding stands.
 
 # %%
 with torch.no_grad():
@@ -921,13 +946,15 @@ for where, (src, tgt) in padded.items():
         print(f"{language:<8} padding {where:<14} real words move by {moved:.6f}")
 
 # %% [markdown]
-# Not a trace. (What the model gives *at* a `<pad>` may well move. Nobody reads it: the loss of lesson 07 leaves it out.)
+# Not a trace. (What the model gives *at* a `<pad>` may well move. Nobody reads it: the loss of lesson 07
+# leaves it out.)
 
 # %% [markdown]
 # ## 7. Is it PyTorch's?
 #
-# PyTorch has the whole as well: `nn.Transformer`. It contains the two stacks, but neither embeddings nor generator. With the same numbers inside, it must give the same
-# results. Three things differ, and they are worth knowing:
+# PyTorch has the whole as well: `nn.Transformer`. It contains the two stacks, but neither embeddings nor
+# generator. With the same numbers inside, it must give the same results. Three things differ, and they are
+# worth knowing:
 #
 # - It puts one more LayerNorm after each stack. The paper does not. So we set these two to `None`.
 # - Its masks speak the other dialect: True means **hidden**. And it makes none of them itself.
@@ -977,7 +1004,8 @@ their_logits, our_logits = model.generator(hidden), model(src_ids, tgt_ids)
 print("same logits:", torch.allclose(their_logits, our_logits, atol=1e-5))
 
 # %% [markdown]
-# A model is made to learn, so the gradients must agree as well. We take those of a few parameters from the bottom to the top. (The sum of the logits' squares serves as a loss: any function of them will do.)
+# A model is made to learn, so the gradients must agree as well. We take those of a few parameters from the
+# bottom to the top. (The sum of the logits' squares serves as a loss: any function of them will do.)
 
 # %%
 our_logits.square().sum().backward()
@@ -1004,9 +1032,10 @@ for (name, ours), other in zip(our_gradients.items(), their_gradients):
 # You have built the real thing, from a dot product upwards.
 
 # %% [markdown]
-# ## 8. Sixty million numbers, counted
+# ## 8. Every number counted
 #
-# How large is the paper's model? Its sizes are `d_model=512, n_heads=8, n_layers=6, d_ff=2048`. Before we ask the model, count by hand. Write $d$ for $d_{model}$ and $f$ for $d_{ff}$.
+# How large is the paper's model? Its sizes are `d_model=512, n_heads=8, n_layers=6, d_ff=2048`. Before we ask
+# the model, count by hand. Write $d$ for $d_{model}$ and $f$ for $d_{ff}$.
 #
 # | part | consists of | numbers |
 # |---|---|---|
@@ -1021,7 +1050,8 @@ for (name, ours), other in zip(our_gradients.items(), their_gradients):
 #
 # The number of heads does not occur: they share out the same $d$ features. (Lesson 02.)
 #
-# Put in the numbers, and compare with your model, part by part. The paper's vocabulary has about 37,000 tokens. (The next cell makes the whole model, for a moment. It needs some hundred megabytes.)
+# Put in the numbers, and compare with your model, part by part. The paper's vocabulary has about 37,000
+# tokens. The next cell makes the whole model, for a moment.
 
 # %%
 d, f, n_layers, vocabulary = 512, 2048, 6, 37000
@@ -1040,29 +1070,33 @@ def count(part):
 
 
 encoder_layer, decoder_layer = large.encoder.layers[0], large.decoder.layers[0]
-rows = [
-    ("attention", attention_by_hand, encoder_layer.self_attention),
-    ("feed-forward", feed_forward_by_hand, encoder_layer.feed_forward),
-    ("LayerNorm", norm_by_hand, encoder_layer.norm_1),
-    ("encoder layer", encoder_layer_by_hand, encoder_layer),
-    ("decoder layer", decoder_layer_by_hand, decoder_layer),
-    ("encoder, 6 layers", n_layers * encoder_layer_by_hand, large.encoder),
-    ("decoder, 6 layers", n_layers * decoder_layer_by_hand, large.decoder),
-    ("source embeddings", d * vocabulary, large.src_embeddings),
-    ("target embeddings", d * vocabulary, large.tgt_embeddings),
-    ("generator", (d + 1) * vocabulary, large.generator),
+rows = [  # part, counted by hand, in the model
+    ("attention", attention_by_hand, count(encoder_layer.self_attention)),
+    ("feed-forward", feed_forward_by_hand, count(encoder_layer.feed_forward)),
+    ("LayerNorm", norm_by_hand, count(encoder_layer.norm_1)),
+    ("encoder layer", encoder_layer_by_hand, count(encoder_layer)),
+    ("decoder layer", decoder_layer_by_hand, count(decoder_layer)),
+    ("encoder, 6 layers", n_layers * encoder_layer_by_hand, count(large.encoder)),
+    ("decoder, 6 layers", n_layers * decoder_layer_by_hand, count(large.decoder)),
+    ("source embeddings", d * vocabulary, count(large.src_embeddings)),
+    ("target embeddings", d * vocabulary, count(large.tgt_embeddings)),
+    ("generator", (d + 1) * vocabulary, count(large.generator)),
 ]
 total = sum(by_hand for _, by_hand, _ in rows[5:])
+rows.append(("the whole", total, count(large)))
+del large, encoder_layer, decoder_layer  # their memory is free again
+
 print(f"{'part':<20} {'by hand':>12} {'in the model':>14}")
-for name, by_hand, part in [*rows, ("the whole", total, large)]:
-    print(f"{name:<20} {by_hand:>12,} {count(part):>14,}")
+for name, by_hand, counted in rows:
+    print(f"{name:<20} {by_hand:>12,} {counted:>14,}")
+print(f"at 4 bytes a number: {4 * total / 1e6:.0f} megabytes")
 
 # %%
 both_stacks = n_layers * (encoder_layer_by_hand + decoder_layer_by_hand)
 print(f"both stacks:            {both_stacks:>12,}")
 print(f"with one table for all: {both_stacks + d * vocabulary:>12,}")
 plots.bars(
-    {"millions": [count(part) / 1e6 for _, _, part in rows[5:]]},
+    {"millions": [counted / 1e6 for _, _, counted in rows[5:-1]]},
     ["encoder", "decoder", "source\nembeddings", "target\nembeddings", "generator"],
     ylabel="parameters, in millions",
     title="Where the numbers are",
@@ -1072,15 +1106,17 @@ plots.bars(
 # %% [markdown]
 # *Picture: five bars. That of the decoder is the tallest, the other four are about equally tall.*
 #
-# The paper gives 65 million for this model (table 3). It lets source, target and generator share *one* table, which is possible when both languages are cut into the same pieces
-# (its section 3.4). The second line above counts it that way and lands close by.
+# The paper gives 65 million for this model (table 3). It lets source, target and generator share *one* table,
+# which is possible when both languages are cut into the same pieces (its section 3.4). The second line above
+# counts it that way and lands close by.
 
 # %% [markdown]
 # ## 9. It speaks
 #
-# Training is the subject of lesson 07. Here is a taste of it, so that you see your model say something. The texts are travel plans of four people: in
-# French, with the month in front, at the end, or without one. In English the month always comes last. So the model must find its words at changing places.
-# Our sentence, *Jane visite l'Afrique en septembre*, is left out, in both orders.
+# Training is the subject of lesson 07. Here is a taste of it, so that you see your model say something. The
+# texts are travel plans of four people: in French, with the month in front, at the end, or without one. In
+# English the month always comes last. So the model must find its words at changing places. Our sentence,
+# *Jane visite l'Afrique en septembre*, is left out, in both orders.
 
 # %%
 plans = []
@@ -1103,8 +1139,9 @@ print(len(plans), "pairs,", len(french), "French tokens,", len(english), "Englis
 print(" ".join(plans[2][0]), "->", " ".join(plans[2][1]))
 
 # %% [markdown]
-# One step of training: take some pairs, compute the logits, compare them with the words that should follow, and change each parameter a little, so that the right words get
-# more probable. The decoder reads all words but the last, and must predict all but the first (lesson 04).
+# One step of training: take some pairs, compute the logits, compare them with the words that should follow,
+# and change each parameter a little, so that the right words get more probable. The decoder reads all words
+# but the last, and must predict all but the first (lesson 04).
 
 # %%
 torch.manual_seed(0)
@@ -1124,7 +1161,8 @@ plots.lines(range(1, 101), losses, xlabel="training step", ylabel="loss", title=
 # %% [markdown]
 # *Picture: the loss against training steps. It falls steeply at first, then levels off close to zero.*
 #
-# Now the sentence that it has never seen. The English words so far are given, and we look at the **output**: Linear and Softmax.
+# Now the sentence that it has never seen. The English words so far are given, and we look at the **output**:
+# Linear and Softmax.
 
 # %%
 model.eval()
@@ -1135,28 +1173,33 @@ with torch.no_grad():
 for read, row in zip(tgt_words, probabilities):
     print(f"{read:<10} -> {english[row.argmax()]}")
 
-shown = [english.index(word) for word in ["Jane", "Paul", "visits", "leaves", "Africa", "Rome", "in", "September", "May", "<eos>"]]
+some_words = ["Jane", "Paul", "visits", "leaves", "Africa", "Rome", "in", "September", "May", "<eos>"]
+shown = [english.index(word) for word in some_words]
 plots.attention(
     probabilities[:, shown],
     [f"{read} → ?" for read in tgt_words],
-    [english[i] for i in shown],
+    some_words,
     title="Probabilities of the next word, after training (some of the words)",
     xlabel="the next word",
     ylabel="reads",
 )
 
 # %% [markdown]
-# *Picture: a grid of six rows by ten words. In each row one cell is dark, the right next word; all others are close to zero.*
+# *Picture: a grid of six rows by ten words. In each row one cell is dark, the right next word; all others are
+# close to zero.*
 #
-# *Jane visits Africa in September.* **Play:** put another sentence into `src_words`, such as the one with *en septembre* in front, and run the last cell again. Then one with a word it does not know.
+# *Jane visits Africa in September.* **Play:** put another sentence into `src_words`, such as the one with *en
+# septembre* in front, and run the last cell again. Then one with a word it does not know.
 #
-# Here the right English words were given each time. In real use the model has only its own. To let it write by itself, one word after the other, is the subject of lesson 08.
+# Here the right English words were given each time. In real use the model has only its own. To let it write
+# by itself, one word after the other, is the subject of lesson 08.
 
 # %% [markdown]
 # ## 10. Broken on purpose
 #
-# Four colleagues have built a Transformer each. Every one of them runs, raises no error, and gives logits of the right shape. Each has one slip. The next cell makes them, from your own model.
-# **Run it without reading it.** You are to find the slips from outside, with instruments.
+# Four colleagues have built a Transformer each. Every one of them runs, raises no error, and gives logits of
+# the right shape. Each has one slip. The next cell makes them, from your own model. **Run it without reading
+# it.** You are to find the slips from outside, with instruments.
 
 # %%
 class Overheard(nn.Module):
@@ -1234,41 +1277,53 @@ for name, model in models.items():
     )
 
 # %% [markdown]
-# **Your turn:** in each of the four last rows something differs from yours. Write down, for each colleague, what slipped, before you open the answers.
+# **Your turn:** in each of the four last rows something differs from yours. Write down, for each colleague,
+# what slipped, before you open the answers.
 #
 # <details><summary>Ada</summary>
 #
-# She has too few parameters. Count how many are missing: it is two encoder layers. Her encoder has `[layer] * 3`, one layer three times. All else looks healthy. It would even train, only worse than it should.
+# She has too few parameters. Count how many are missing: it is two encoder layers. Her encoder has `[layer] *
+# 3`, one layer three times. All else looks healthy. It would even train, only worse than it should.
 #
 # </details>
 # <details><summary>Boris</summary>
 #
-# With padding his translations change. His future is well hidden, so it is not the decoder's own mask. What is left is padding of the source: he gave no `memory_mask` to the cross-attention. The longer the neighbours in the batch, the
-# more his model listens to nothing.
+# With padding his translations change. His future is well hidden, so it is not the decoder's own mask. What
+# is left is padding of the source: he gave no `memory_mask` to the cross-attention. The longer the neighbours
+# in the batch, the more his model listens to nothing.
 #
 # </details>
 # <details><summary>Chloe</summary>
 #
-# Two of her decoder layers get no gradient. They have parameters, but nothing depends on them. In her loop every layer gets the *first* `x`, so only the last layer's result is ever used. Three layers are paid for, and one works.
+# Two of her decoder layers get no gradient. They have parameters, but nothing depends on them. In her loop
+# every layer gets the *first* `x`, so only the last layer's result is ever used. Three layers are paid for,
+# and one works.
 #
 # </details>
 # <details><summary>Dana</summary>
 #
-# Words see the future: her decoder has only the padding mask. In training her loss will fall to almost nothing, and she will be proud of it. You know from lesson 04 what happens then.
+# Words see the future: her decoder has only the padding mask. In training her loss will fall to almost
+# nothing, and she will be proud of it. You know from lesson 04 what happens then.
 #
 # </details>
 #
-# None of these slips raises an error, and three of them would not even look bad on a loss curve. Each instrument takes a second. Keep them.
+# None of these slips raises an error, and three of them would not even look bad on a loss curve. Each
+# instrument takes a second. Keep them.
 
 # %% [markdown]
 # ## Summary
 #
-# - The **encoder** reads the source into a **memory**; the **decoder** reads the memory and the target so far, and tells at each position what comes next.
-# - A **decoder layer** has three parts: masked self-attention, cross-attention, feed-forward. Add & Norm follows each.
+# - The **encoder** reads the source into a **memory**; the **decoder** reads the memory and the target so
+#   far, and tells at each position what comes next.
+# - A **decoder layer** has three parts: masked self-attention, cross-attention, feed-forward. Add & Norm
+#   follows each.
 # - In **cross-attention** the queries come from the decoder, the keys and values from the memory.
-# - **Three masks:** source padding in the encoder; target padding *and* causal in the decoder; source padding between them. What counts is who is *looked at*.
-# - **Linear and Softmax** come last: logits for each word of the vocabulary, then probabilities. The module gives logits.
-# - Embeddings are multiplied by $\sqrt{d_{model}}$, the encoding is added, as a **buffer**: it moves along and is not learned.
+# - **Three masks:** source padding in the encoder; target padding *and* causal in the decoder; source padding
+#   between them. What counts is who is *looked at*.
+# - **Linear and Softmax** come last: logits for each word of the vocabulary, then probabilities. The module
+#   gives logits.
+# - Embeddings are multiplied by $\sqrt{d_{model}}$, the encoding is added, as a **buffer**: it moves along
+#   and is not learned.
 # - A stack is an `nn.ModuleList` of layers with weights of their own.
 # - Your model *is* `nn.Transformer`, with the same outputs and gradients.
 
@@ -1277,39 +1332,50 @@ for name, model in models.items():
 #
 # Answer in your head, then open.
 #
-# <details><summary>1. A batch holds 3 pairs, with 9 French and 7 English tokens. Which shape have the weights of the cross-attention, with 8 heads?</summary>
+# <details><summary>1. A batch holds 3 pairs, with 9 French and 7 English tokens. Which shape have the weights
+# of the cross-attention, with 8 heads?</summary>
 #
 # `(3, 8, 7, 9)`: seven words ask, nine are asked.
 #
 # </details>
 # <details><summary>2. Why does the cross-attention get no causal mask?</summary>
 #
-# A mask hides what does not exist yet when the model is used. The French sentence is there in full before the first English word.
+# A mask hides what does not exist yet when the model is used. The French sentence is there in full before the
+# first English word.
 #
 # </details>
-# <details><summary>3. You translate one sentence into 20 words. How often does the encoder run, how often the decoder?</summary>
+# <details><summary>3. You translate one sentence into 20 words. How often does the encoder run, how often the
+# decoder?</summary>
 #
-# The encoder once: the memory does not depend on the English words. The decoder once for each new word. (In training the decoder, too, runs only once: lesson 04.)
-#
-# </details>
-# <details><summary>4. A classmate registers the encoding as <code>nn.Parameter</code>. All shapes fit. What changes?</summary>
-#
-# It is learned, and no longer sine and cosine after the first step. There are <code>max_len</code> times <code>d_model</code> parameters more, and those of positions that never occur in training stay untrained.
+# The encoder once: the memory does not depend on the English words. The decoder once for each new word. (In
+# training the decoder, too, runs only once: lesson 04.)
 #
 # </details>
-# <details><summary>5. What would the model lose if the residual in the decoder's second step came from the memory instead of from the decoder?</summary>
+# <details><summary>4. A classmate registers the encoding as <code>nn.Parameter</code>. All shapes fit. What
+# changes?</summary>
 #
-# The shapes do not even fit when the sentences differ in length. Where they happen to fit, the English words would be thrown away at that point: the third French word is not the third English one.
+# It is learned, and no longer sine and cosine after the first step. There are `max_len` times
+# `d_model` parameters more, and those of positions that never occur in training stay untrained.
+#
+# </details>
+# <details><summary>5. What would the model lose if the residual in the decoder's second step came from the
+# memory instead of from the decoder?</summary>
+#
+# The shapes do not even fit when the sentences differ in length. Where they happen to fit, the English words
+# would be thrown away at that point: the third French word is not the third English one.
 #
 # </details>
 
 # %% [markdown]
 # ## Further reading
 #
-# - A. Vaswani and others, *Attention Is All You Need*, NeurIPS 2017. Figure 1 is this lesson. Section 3.1: encoder and decoder; 3.2.3: the three uses of attention; 3.4: embeddings, their factor, and the shared table; 5.4: where
-#   dropout acts; table 3: sizes and parameters.
-# - D. Bahdanau, K. Cho, Y. Bengio, *Neural Machine Translation by Jointly Learning to Align and Translate*, ICLR 2015: a decoder that looks back at the source, three years before.
-# - O. Press, L. Wolf, *Using the Output Embedding to Improve Language Models*, EACL 2017: one table for reading and writing.
+# - A. Vaswani and others, *Attention Is All You Need*, NeurIPS 2017. Figure 1 is this lesson. Section 3.1:
+#   encoder and decoder; 3.2.3: the three uses of attention; 3.4: embeddings, their factor, and the shared
+#   table; 5.4: where dropout acts; table 3: sizes and parameters.
+# - D. Bahdanau, K. Cho, Y. Bengio, *Neural Machine Translation by Jointly Learning to Align and Translate*,
+#   ICLR 2015: a decoder that looks back at the source, three years before.
+# - O. Press, L. Wolf, *Using the Output Embedding to Improve Language Models*, EACL 2017: one table for
+#   reading and writing.
 # - PyTorch documentation of `torch.nn.Transformer`, `torch.nn.ModuleList` and `torch.nn.Module.register_buffer`.
 #
 # **Next:** lesson 07, where your Transformer is trained in earnest.
