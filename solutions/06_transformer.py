@@ -277,10 +277,11 @@ plots.vectors(
 )
 
 # %% [markdown]
-# *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside
-# it stand self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each
-# takes from the road and gives back to the next plus sign; only cross_attention also takes from the memory,
-# its keys and values.*
+# *Picture: two grids of five rows. On the left all rows are alike. On the right they differ, most in the
+# first columns; the last columns hardly change from row to row.*
+#
+# The word is in all rows, the position makes them differ. The last columns belong to slow waves (lesson 03),
+# which take longer sentences to show.
 #
 # And why $\sqrt{d_{model}}$? Tables are often begun with small numbers, of variance $1/d_{model}$, so that
 # they can serve in other places too. Without the factor the encoding would drown the words:
@@ -354,11 +355,10 @@ plots.flow(
 )
 
 # %% [markdown]
-# *Picture: two grids of five rows. On the left all rows are alike. On the right they differ, most in the
-# first columns; the last columns hardly change from row to row.*
-#
-# The word is in all rows, the position makes them differ. The last columns belong to slow waves (lesson 03),
-# which take longer sentences to show.
+# *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside
+# it stand self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each
+# takes from the road and gives back to the next plus sign; only cross_attention also takes from the memory,
+# its keys and values.*
 #
 # In a formula, with $m$ for the memory:
 #
@@ -599,6 +599,9 @@ class Encoder(nn.Module):
 
 # %% tests="Encoder"
 check(Encoder)
+
+# %% [markdown]
+# And the decoder, which hands more things on:
 
 # %% solution="Decoder"
 class Decoder(nn.Module):
@@ -1166,7 +1169,8 @@ plots.lines(range(1, 101), losses, xlabel="training step", ylabel="loss", title=
 
 # %%
 model.eval()
-src_ids = to_ids([src_words], french)
+sentence = "Jane visite l'Afrique en septembre"
+src_ids = to_ids([sentence.split()], french)
 tgt_ids = to_ids([tgt_words], english)
 with torch.no_grad():
     probabilities = torch.softmax(model(src_ids, tgt_ids), dim=-1)[0]
@@ -1188,8 +1192,9 @@ plots.attention(
 # *Picture: a grid of six rows by ten words. In each row one cell is dark, the right next word; all others are
 # close to zero.*
 #
-# *Jane visits Africa in September.* **Play:** put another sentence into `src_words`, such as the one with *en
-# septembre* in front, and run the last cell again. Then one with a word it does not know.
+# *Jane visits Africa in September.* **Play:** write `en septembre Jane visite l'Afrique`, and run the cell again.
+# Then let *Tom* travel, and look at the first row only: the English words below it still tell of Jane. (The
+# model knows only the words in `french`.)
 #
 # Here the right English words were given each time. In real use the model has only its own. To let it write
 # by itself, one word after the other, is the subject of lesson 08.
@@ -1307,8 +1312,7 @@ for name, model in models.items():
 #
 # </details>
 #
-# None of these slips raises an error, and three of them would not even look bad on a loss curve. Each
-# instrument takes a second. Keep them.
+# None of these slips raises an error. Each instrument takes a second. Keep them.
 
 # %% [markdown]
 # ## Summary
