@@ -21,7 +21,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -95,9 +95,27 @@ class Misconception:
 
     @property
     def title(self) -> str:
-        """The name as people read it; the letters for sizes keep their underscores."""
-        words = self.name[0].upper() + self.name[1:].replace("_", " ")
-        return re.sub(r"\b([dn]) (model|k|v|q|head|heads|ff)\b", r"\1_\2", words, flags=re.IGNORECASE)
+        """The name as people read it; sizes and matrices keep their underscores, and their small letters."""
+        words = re.sub(r"\b([dnw]) (model|k|v|q|o|head|heads|ff)\b", r"\1_\2", self.name.replace("_", " "))
+        return words if "_" in words.split()[0] else words[0].upper() + words[1:]
+
+
+class OnDemand(Sequence):
+    """What a function makes of each of some things, made when it is first asked for.
+
+    A class of right answers never needs to know what known mistakes would have answered.
+    """
+
+    def __init__(self, make: Callable[[Any], Any], things: Sequence) -> None:
+        self._make, self._things, self._made = make, things, {}
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __getitem__(self, place: int) -> Any:
+        if place not in self._made:
+            self._made[place] = self._make(self._things[place])
+        return self._made[place]
 
 
 @dataclass
@@ -142,8 +160,9 @@ class Exercise:
             Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise)
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]
-        mistakes = [
-            Mistake(
+
+        def mistake(misconception: Misconception) -> Mistake:
+            return Mistake(
                 misconception.title,
                 misconception.hint,
                 [
@@ -152,8 +171,8 @@ class Exercise:
                 ],
                 "" if recorded else misconception.name,
             )
-            for misconception in self.misconceptions
-        ]
+
+        mistakes = OnDemand(mistake, self.misconceptions)
         return CheckSet(self.name, self.aspects, questions, mistakes, self.returns)
 
     def _request(self, case: Case) -> dict[str, Any]:

@@ -86,6 +86,7 @@ print("x has shape", x.shape, "= (n, d_model)")
 # the cell:* what will happen to the other two?
 
 # %%
+# The keys of this head, each number doubled as in lesson 01; d_k is 3.
 offers = 2 * x[:, [features.index(name) for name in ("action", "time", "person")]]
 asks_alike = np.array([3.0, 3.0, 3.0])  # action, time, person
 asks_who_loudly = np.array([3.0, 3.0, 6.0])
@@ -122,11 +123,14 @@ plots.bars(
 # As in lesson 01 we write the matrices by hand. In a real network they are learned, and nobody tells a head
 # what to ask.
 #
-# | head | asks | its two columns |
-# |---|---|---|
-# | 1 | what's happening? | action, motion |
-# | 2 | when? | time, link |
-# | 3 | who? | person, place |
+# | head | asks | looks for | hands over as well |
+# |---|---|---|---|
+# | 1 | what's happening? | action | motion |
+# | 2 | when? | time | link |
+# | 3 | who? | person | place |
+#
+# Each head asks with its first column only: the second number of every query is 0, so the second number of a key
+# never counts in a score. What stands in the second column is handed over when the head has found its word.
 
 # %%
 questions = ["what's happening?", "when?", "who?"]
@@ -150,16 +154,16 @@ for head, pair in enumerate(columns):
 
 print("w_q", w_q.shape, " w_k", w_k.shape, " w_v", w_v.shape, "= (n_heads, d_model, d_head)")
 plots.vectors(
-    {f"keys: {question}": x @ w_k[head] for head, question in enumerate(questions)},
+    {question: x @ w_k[head] for head, question in enumerate(questions)},
     words,
-    {f"keys: {question}": columns[head] for head, question in enumerate(questions)},
-    title="What each word offers to each head",
+    dict(zip(questions, columns)),
+    title="Keys: what each word offers to each head",
 )
 
 # %% [markdown]
 # *Picture: three grids side by side with the five words as rows and two columns each. For the head "what's
 # happening?" only visite is dark. For "when?" septembre is dark at time and en at link. For "who?" Jane is
-# dark at person and l'Afrique at place.*
+# dark at person and l'Afrique at place. Only the first column of each grid is asked for.*
 #
 # The three heads look at the same five words, but each sees other sides of them: **heads are different
 # features**. What each head finds is a vector of `d_head` numbers for each word. What becomes of the three
@@ -311,7 +315,8 @@ plots.vectors(
 
 # %% [markdown]
 # *Picture: two grids with the five words as rows and the six features as columns. On the left each word is
-# dark in one or two features only. On the right every word is dark at person, action, time and motion.*
+# dark in one or two features only. On the right every word has numbers at person, action, time and motion, whatever
+# it was before; at place and link there is little.*
 #
 # The word *l'Afrique* came in as "a place". It comes out as "somebody travels there, in that month". This is
 # the **rich representation** that several heads give. You also see that the words have become alike, and that
@@ -325,19 +330,21 @@ plots.vectors(
 # ## 3. No head waits for another
 #
 # Your loop takes the heads one after another. But does head 3 need anything that head 2 has computed? Try it.
-# Turn the second head into another one: instead of *when?* it now asks *where?*. *Before you run the cell:*
-# which of the three pictures will change?
+# Turn the second head into another one, from *when?* to *where?*. Its queries stay as they are. Only its keys change,
+# the labels with which they are compared: now a place answers. *Before you run the cell:* which of the three pictures
+# will change?
 
 # %%
 other_k = w_k.copy()
 other_k[1] = 0.0
-other_k[1, features.index("place"), 0] = 2.0  # now a place is what this head looks for
+other_k[1, features.index("place"), 0] = 2.0  # a place now answers this head's queries
 _, other_weights = attend_head_by_head(x, w_q, other_k, w_v, w_o)
 
 for head in range(n_heads):
     change = np.abs(other_weights[head] - weights[head]).max()
     print(f"head {head + 1}: largest change of a weight {change:.2f}")
-plots.attention(other_weights, words, titles=[questions[0], "where?", questions[2]])
+other_questions = [questions[0], "where?", questions[2]]
+plots.attention(other_weights, words, titles=other_questions, title="Another second head")
 
 # %% [markdown]
 # *Picture: the three grids as before, but in the middle one the column l'Afrique is now dark. The first and the
@@ -352,7 +359,8 @@ plots.attention(other_weights, words, titles=[questions[0], "where?", questions[
 # matrices of shape `(d_model, d_head)`, side by side, are *one* matrix `(d_model, n_heads * d_head)`:
 
 # %%
-w_q_all = np.concatenate(list(w_q), axis=1)  # head 1 | head 2 | head 3
+# Lists of three matrices, put side by side: head 1 | head 2 | head 3
+w_q_all = np.concatenate(list(w_q), axis=1)
 w_k_all = np.concatenate(list(w_k), axis=1)
 w_v_all = np.concatenate(list(w_v), axis=1)
 print("w_q", w_q.shape, "-> side by side", w_q_all.shape)
@@ -387,9 +395,9 @@ plots.flow(
         "heads": (3.3, 0, "heads in front\n(3, 5, 2)"),
         "jx": (0, 1.9, "Jane\n0 1 2 3 4 5"),
         "jcut": (1.5, 1.9, "Jane\n0 1 | 2 3 | 4 5"),
-        "j1": (3.3, 1.1, "head 1\nJane 0 1"),
-        "j2": (3.3, 1.9, "head 2\nJane 2 3"),
-        "j3": (3.3, 2.7, "head 3\nJane 4 5"),
+        "j1": (3.3, 1.1, "head 1\nJane 0 1 …"),
+        "j2": (3.3, 1.9, "head 2\nJane 2 3 …"),
+        "j3": (3.3, 2.7, "head 3\nJane 4 5 …"),
     },
     [
         ("x", "cut", "reshape"),
@@ -405,18 +413,21 @@ plots.flow(
 # %% [markdown]
 # *Picture: three boxes from left to right, x with the shape (5, 6), then cut with (5, 3, 2), then heads in front with
 # (3, 5, 2); the arrows say "reshape" and "swap axes". Below, Jane's row 0 1 2 3 4 5 is cut into 0 1, 2 3 and 4 5, and
-# three arrows lead from there to head 1 with 0 1, head 2 with 2 3 and head 3 with 4 5.*
+# three arrows lead from there to head 1 with 0 1, head 2 with 2 3 and head 3 with 4 5. The dots stand for the other
+# four words, whose parts come below Jane's in each head.*
 #
 # ### Exercise: `split_heads`
 #
 # Further axes may stand in front: `(batch, n, d_model)` becomes `(batch, n_heads, n, d_head)`. Head `h` gets the
 # features from `h * d_head` up to, but not including, `(h + 1) * d_head`. When the features cannot be divided
-# evenly among the heads, raise a `ValueError` that says so.
+# evenly among the heads, raise a `ValueError` that says so. (One that NumPy raises by itself will do.)
 #
 # <details><summary>Hint 1: cutting</summary>
 #
 # `np.arange(6).reshape(3, 2)` cuts six numbers into three pairs. For `x` only the last axis is to be cut, and all
-# others stay: `x.shape[:-1]` are their sizes, and `x.reshape(*x.shape[:-1], …, …)` keeps them.
+# others stay: `x.shape[:-1]` are their sizes, and `x.reshape(*x.shape[:-1], …, …)` keeps them. The star lays out a
+# tuple as single arguments: with `x.shape[:-1]` equal to `(4, 5)`, `x.reshape(*x.shape[:-1], 3, 2)` means
+# `x.reshape(4, 5, 3, 2)`.
 #
 # </details>
 # <details><summary>Hint 2: changing places</summary>
@@ -478,11 +489,12 @@ check(split_heads)
 # %%
 q_heads = split_heads(q_all, n_heads)
 print(q_all.shape, "->", q_heads.shape)
-plots.vectors({"x @ w_q_all": q_all}, words, range(d_model))
+plots.vectors(q_all, words, range(d_model), title="x @ w_q_all: the queries of all heads")
 plots.vectors(
     {f"head {head + 1}": q_heads[head] for head in range(n_heads)},
     words,
     {f"head {head + 1}": [head * d_head, head * d_head + 1] for head in range(n_heads)},
+    title="Split: a table for each head",
 )
 
 # %% [markdown]
@@ -561,8 +573,8 @@ for heads in (1, 2, 6):
 # %% [markdown]
 # ## 6. Broken on purpose
 #
-# A colleague found `merge_heads` too long. "The shape is all that counts," they said, and left out the step that
-# brings the words back to the front:
+# A colleague found `merge_heads` too long. "The shape is all that counts," they said, and wrote this. *Before you run
+# the cell:* read the function. Do you trust it?
 
 # %%
 def shorter_merge(x):
@@ -579,37 +591,51 @@ print("same shape:             ", yours.shape == shorter.shape)
 print("same numbers in all:    ", np.array_equal(np.sort(yours.ravel()), np.sort(shorter.ravel())))
 print("one word alone, same:   ", np.array_equal(merge_heads(one_word), shorter_merge(one_word)))
 print("one head alone, same:   ", np.array_equal(merge_heads(one_head), shorter_merge(one_head)))
-plots.vectors({"merge_heads": yours, "shorter_merge": shorter}, words, found, digits=2)
+plots.vectors(
+    {"merge_heads": yours, "shorter_merge": shorter},
+    words,
+    found,
+    title="The heads' outputs, merged in two ways",
+    digits=2,
+)
 
 # %% [markdown]
-# *Picture: two grids of five words and six columns. On the left each column looks the same for all words: high at
-# action, motion, time and person. On the right the numbers are as large, but high and low ones lie elsewhere from
-# row to row.*
+# *Picture: two grids of five words and six columns. On the left all rows are alike: numbers at action, motion, time and
+# person, little at link and place. On the right the numbers are as large, but high and low ones lie elsewhere
+# from row to row.*
 #
 # No error. The right shape. The same numbers, all of them. For one word or one head it is even correct. This very
 # mistake has stood in public code, in a Transformer written to teach others, and the test that trained the network
 # passed all the same: the task was easy enough to be learned in spite of it (jsbaan/transformer-from-scratch on
 # GitHub, pull request 6).
 #
-# **Find out what went wrong.** A good method: put in numbers that say *where they come from*. Here every number is
-# the place of the word that it belongs to, 1 for Jane to 5 for septembre. After merging, the row of Jane should hold
-# only ones. *Before you run the cell:* what will be in the row of Jane with `shorter_merge`?
+# **Find out what went wrong.** A good method: put in numbers that say *where they come from*. Here 23 stands for head 2
+# and word 3, which is *l'Afrique*; every number of a head's row for a word is marked so. After merging, all numbers in
+# the row of Jane should end in 1: 11 11 21 21 31 31. *Before you run the cell:* what will be in the row of Jane with
+# `shorter_merge`?
 
 # %%
-tags = np.zeros((3, 5, 2)) + np.arange(1, 6)[:, None]  # (n_heads, n, d_head): the number of the word
-parts = [f"head {head}" for head in (1, 1, 2, 2, 3, 3)]
-plots.vectors({"merge_heads": merge_heads(tags), "shorter_merge": shorter_merge(tags)}, words, parts, digits=0)
+tags = np.array([[[10 * head + word] * d_head for word in range(1, 6)] for head in range(1, 4)])
+print("tags has shape", tags.shape, "= (n_heads, n, d_head)")
+plots.vectors(
+    {"merge_heads": merge_heads(tags), "shorter_merge": shorter_merge(tags)},
+    words,
+    range(n_heads * d_head),
+    title="Which head, which word?",
+    digits=0,
+)
 
 # %% [markdown]
-# *Picture: two grids of five words and six columns. On the left the row of Jane holds only 1, that of visite only 2,
-# and so on. On the right the row of Jane holds 1 1 2 2 3 3, that of visite 4 4 5 5 1 1, and so on.*
+# *Picture: two grids of five words and six columns. On the left the row of Jane holds 11 11 21 21 31 31, that of visite
+# 12 12 22 22 32 32, and so on. On the right the row of Jane holds 11 11 12 12 13 13, that of visite 14 14 15 15 21 21,
+# and so on.*
 #
 # Answer for yourself, then open:
 #
 # <details><summary>Whose numbers are in the row of Jane? And how many heads do they come from?</summary>
 #
-# Those of Jane, visite and l'Afrique, and all of them from **head 1**. The row has three times the "what's
-# happening?" of three different words, and nothing of "when?" and "who?".
+# Those of Jane, visite and l'Afrique (11, 12, 13), and all of them from **head 1**. The row has the "what's happening?"
+# of three words, and nothing of "when?" and "who?".
 #
 # </details>
 # <details><summary>Why? Think of how the numbers lie in memory, one after another.</summary>
@@ -624,8 +650,9 @@ plots.vectors({"merge_heads": merge_heads(tags), "shorter_merge": shorter_merge(
 # <details><summary>Your colleague wants a test that would have caught it. Which?</summary>
 #
 # Change one word and see which rows change: merging alone must not carry anything from word to word. Or:
-# `merge(split_heads(x, 3))` must be `x`. Both need **more than one word and more than one head**. (And unequal sizes:
-# with as many heads as words, confused axes give no error.)
+# `merge(split_heads(x, 3))` must be `x`, **with a `split_heads` that is right**: if both only reshape, the way there and
+# back succeeds, and the heads have seen scrambled words all the same. Both tests need more than one word and more than
+# one head. (And unequal sizes: with as many heads as words, confused axes give no error.)
 #
 # </details>
 #
@@ -640,7 +667,13 @@ for name, merge in {"merge_heads": merge_heads, "shorter_merge": shorter_merge}.
     print(f"{name:<14} rows that changed:", [word for word, different in zip(words, changed) if different])
 
 # %% [markdown]
-# The same trap waits in `split_heads`: `x.reshape(n_heads, n, d_head)` has the right shape and scrambles the words.
+# The same trap waits in `split_heads`: `x.reshape(n_heads, n, d_head)` has the right shape and scrambles the words. With
+# `shorter_merge` after it everything is back in its place, so the way there and back shows nothing:
+
+# %%
+there = x.reshape(n_heads, len(words), d_head)
+print("there and back again:", np.array_equal(shorter_merge(there), x))
+print("but split correctly: ", np.array_equal(there, split_heads(x, n_heads)))
 
 # %% [markdown]
 # ## 7. All heads at once
@@ -655,17 +688,19 @@ plots.flow(
         "q": (1.3, 0, "Q (n_heads,\nn_q, d_head)"),
         "k": (1.3, 1, "K (n_heads,\nn_k, d_head)"),
         "v": (1.3, 2, "V (n_heads,\nn_k, d_head)"),
-        "a": (2.45, 1, "A (n_heads,\nn_q, d_head)"),
-        "m": (3.7, 1, "merged\n(n_q, d_model)"),
-        "o": (3.7, 2, "output\n(n_q, d_model)"),
+        "a": (2.7, 1, "A (n_heads,\nn_q, d_head)"),
+        "w": (2.7, 2, "weights\n(…, n_q, n_k)"),
+        "m": (3.9, 1, "merged\n(n_q, d_model)"),
+        "o": (3.9, 2, "output\n(n_q, d_model)"),
     },
     [
         ("xq", "q", "$W^Q$, split"),
         ("xkv", "k", "$W^K$, split"),
         ("xkv", "v", "$W^V$, split"),
         ("q", "a"),
-        ("k", "a"),
+        ("k", "a", "attention"),
         ("v", "a"),
+        ("a", "w"),
         ("a", "m", "merge"),
         ("m", "o", "$W^O$"),
     ],
@@ -674,8 +709,9 @@ plots.flow(
 
 # %% [markdown]
 # *Picture: x_q leads by W^Q and a split to Q. x_kv leads by W^K and a split to K, and by W^V and a split to V. Q, K
-# and V have the axis n_heads in front. By attention they lead to A, what the heads find, which is merged to n_q rows of
-# d_model numbers. W^O leads from there to the output.*
+# and V have the axis n_heads in front. Three arrows, together the attention, lead from them to A, what the heads find; it
+# comes with the weights, one table (n_q, n_k) a head. A is merged to n_q rows of d_model numbers. W^O leads from there
+# to the output.*
 #
 # In the paper's formula, $\mathrm{MultiHead}(Q, K, V)$ with $Q = X_q$ and $K = V = X_{kv}$:
 #
@@ -688,13 +724,15 @@ plots.flow(
 # ### Exercise: `multi_head_attention`
 #
 # Write it **without a loop over the heads**: no `for`, no comprehension, nothing that runs once for each head in
-# Python. The check looks at it by counting: it runs your function with few heads and with many, on the same data,
-# and counts the steps that your Python code takes. They may not become more. (Work inside NumPy does not count. A
-# loop costs only the point for this; the others you keep.)
+# Python. The check looks at it in two ways. First by what the code does: it runs your function with few heads and with
+# many, on the same sentence, and counts the steps that your Python code takes, each turn of a loop, a comprehension or a
+# `map`. They may not become more. Where they do, it reads your source, and shows you which loop it is. (Work inside NumPy
+# does not count, nor does a loop over the three projections. A loop over heads costs only the point for this.)
 #
 # <details><summary>Hint 1: the plan</summary>
 #
-# Read the picture from left to right. Every arrow is a matrix product or one of the functions that you have.
+# Read the picture from left to right. Every name at an arrow is a matrix to multiply with, or a function that you have;
+# the three arrows into A are one call.
 #
 # </details>
 # <details><summary>Hint 2: where do the heads go?</summary>
@@ -772,13 +810,9 @@ from time import perf_counter
 
 
 def milliseconds(function, *args):
-    """The time of the fastest of several calls."""
-    times = []
-    for _ in range(20):
-        start = perf_counter()
-        function(*args)
-        times.append(1000 * (perf_counter() - start))
-    return min(times)
+    start = perf_counter()
+    function(*args)
+    return 1000 * (perf_counter() - start)
 
 
 rng = np.random.default_rng(0)
@@ -786,11 +820,14 @@ width, length = 256, 10
 sentence = rng.normal(size=(length, width))
 matrices = rng.normal(size=(4, width, width)) / np.sqrt(width)
 numbers_of_heads = [1, 2, 4, 8, 16, 32, 64, 128]
-loop_times, parallel_times = [], []
-for heads in numbers_of_heads:
-    of_heads = [np.stack(np.split(matrix, heads, axis=1)) for matrix in matrices[:3]]
-    loop_times.append(milliseconds(attend_head_by_head, sentence, *of_heads, matrices[3]))
-    parallel_times.append(milliseconds(multi_head_attention, sentence, sentence, *matrices, heads))
+loop_times, parallel_times = np.full((2, len(numbers_of_heads)), np.inf)
+for _ in range(20):  # of 20 rounds the fastest counts: other work only makes one slower
+    for i, heads in enumerate(numbers_of_heads):
+        of_heads = [np.stack(np.split(matrix, heads, axis=1)) for matrix in matrices[:3]]
+        loop_time = milliseconds(attend_head_by_head, sentence, *of_heads, matrices[3])
+        parallel_time = milliseconds(multi_head_attention, sentence, sentence, *matrices, heads)
+        loop_times[i] = min(loop_times[i], loop_time)
+        parallel_times[i] = min(parallel_times[i], parallel_time)
 
 plots.lines(
     numbers_of_heads,
@@ -804,7 +841,12 @@ plots.lines(
 
 # %% [markdown]
 # *Picture: milliseconds against the number of heads, both on logarithmic axes. The curve of the loop rises: from some
-# point on it doubles when the heads double. The curve of the parallel version rises much less.*
+# point on it doubles when the heads double. The curve of the parallel version rises much less. With one head both have
+# the same to do.*
+#
+# Does a point leap out, or a whole curve? Something else kept your computer busy: run the cell again. The course's
+# stand-ins for lesson 01 leap more often than your own functions would: PyTorch works in them, in several threads at once,
+# and for so little work waiting for each other takes longer than the work.
 #
 # The loop pays for every head: several calls of Python and NumPy, whatever little there is to compute. The parallel
 # version makes the same few calls for any number of heads. To be exact: on this processor, NumPy still goes through
@@ -823,22 +865,24 @@ x_english = np.array(
 )
 cross_output, cross_weights = multi_head_attention(x_english, x, w_q_all, w_k_all, w_v_all, w_o, n_heads)
 print("output", cross_output.shape, " weights", cross_weights.shape, "= (n_heads, n_q, n_k)")
-plots.attention(cross_weights, english, words, titles=questions)
+title = "Two English words look at five French ones"
+plots.attention(cross_weights, english, words, titles=questions, title=title)
 
 # %% [markdown]
 # *Picture: three grids with the two English words as rows and the five French words as columns. In "what's happening?"
 # the column visite is dark, in "when?" septembre, in "who?" Jane.*
 #
 # **Play.** Make a head of your own: a question, the feature it looks for, and how loudly each kind of word asks. It
-# takes the place of head 3.
+# takes the place of head 3. The question lies in two matrices: `w_q` says how loudly a word asks, `w_k` which words answer.
 
 # %%
 my_question, my_feature = "where?", "place"
 my_loudness = [1.0, 3.0, 1.0, 2.0, 3.0, 0.0]  # person, action, place, time, link, motion
 
 my_q, my_k = w_q_all.copy(), w_k_all.copy()
-my_q[:, 4], my_k[:, 4:] = my_loudness, 0.0  # column 4 is the first of head 3
-my_k[features.index(my_feature), 4] = 2.0
+my_q[:, 4] = my_loudness  # column 4 is the first of head 3
+my_k[:, 4:] = 0.0
+my_k[features.index(my_feature), 4] = 2.0  # what has this feature will answer
 _, my_weights = multi_head_attention(x, x, my_q, my_k, w_v_all, w_o, n_heads)
 plots.attention(my_weights, words, titles=[*questions[:2], my_question], title="With a head of your own")
 
@@ -906,9 +950,10 @@ check(count_attention_parameters)
 # %%
 print("n_heads   d_head   parameters")
 for heads in (1, 2, 4, 8, 16, 32):
-    print(f"{heads:7d}  {512 // heads:7d}   {count_attention_parameters(512, heads, False):10,d}")
+    print(f"{heads:7d}  {512 // heads:7d}   {count_attention_parameters(512, heads, False):10,.0f}")
 total = sum(array.size for array in (w_q_all, w_k_all, w_v_all, w_o))
-print("our block, counted and computed:", total, "and", count_attention_parameters(d_model, n_heads, False))
+ours = count_attention_parameters(d_model, n_heads, False)
+print(f"our block, counted and computed: {total} and {ours:.0f}")
 
 # %% [markdown]
 # The number does not depend on `n_heads`. **Why?** More heads are *narrower* heads. The number of heads and the width of
@@ -964,7 +1009,7 @@ print("our block, counted and computed:", total, "and", count_attention_paramete
 # <details><summary>5. <code>x.reshape(n_heads, n, d_head)</code> gives the shape that <code>split_heads</code> should give.
 # For which inputs does it even give the right numbers?</summary>
 #
-# For a single word, and for a single head: then there is nothing to be moved. For all others parts of different words end
+# For a single word, or for a single head: then there is nothing to be moved. For all others parts of different words end
 # up in one row.
 #
 # </details>

@@ -116,8 +116,8 @@ plots.vectors(
 # limit: in a long text they drown the words, and a sentence longer than all those seen in training brings
 # numbers the network has never met.
 #
-# **Second idea: divide by the length of the sentence.** Now the numbers stay between 0 and 1. But what does
-# one step mean?
+# **Second idea: divide by the number of the last position.** Now the numbers run from 0 to 1 in every
+# sentence. But what does one step mean?
 
 # %%
 for length in (5, 11):
@@ -150,7 +150,8 @@ plots.vectors(
 # neighbours. We want the same thing, but smooth. You know such a thing: a **clock**. The second hand is fast,
 # the minute hand slow, the hour hand slower still. Each moves on evenly, and the hands together tell the time.
 #
-# So let every position have a row of small clocks. Clock $i$ shows the **angle**
+# So let every position have a row of small clocks, each with one hand. At angle 0 a hand points straight up, and
+# it turns clockwise from there. Clock $i$ shows the **angle**
 #
 # $$\mathrm{angle}(pos, i) = \frac{pos}{base^{\,2i/d_{model}}} \qquad i = 0, 1, \dots, \frac{d_{model}}{2} - 1$$
 #
@@ -270,7 +271,7 @@ for clock in (0, 64, 128, 192, 255):
 # So each clock $i$ gives two neighbouring columns of the encoding, the sine in the even column $2i$ and the
 # cosine in the odd column $2i + 1$:
 #
-# $$PE_{(pos,\,2i)} = \sin\left(\frac{pos}{10000^{2i/d_{model}}}\right) \qquad PE_{(pos,\,2i+1)} = \cos\left(\frac{pos}{10000^{2i/d_{model}}}\right)$$
+# $$PE_{(pos,\,2i)} = \sin\left(\frac{pos}{base^{2i/d_{model}}}\right) \qquad PE_{(pos,\,2i+1)} = \cos\left(\frac{pos}{base^{2i/d_{model}}}\right)$$
 #
 # Mind that $i$ counts clocks, not columns: the two columns of one clock have the *same* angle.
 #
@@ -348,7 +349,8 @@ plots.vectors(p, labels, columns, title="The positional encoding of the sentence
 # last three hardly change: the cosines stay near 1, the last sine near 0.*
 #
 # Now compare two positions. $p^{\langle 1\rangle}$ belongs to *Jane* and $p^{\langle 3\rangle}$ to
-# *l'Afrique*. (In code they are `p[0]` and `p[2]`.)
+# *l'Afrique*. Names count from 1, positions and rows from 0: $p^{\langle 1\rangle} = p_0$, in code `p[0]`, and
+# $p^{\langle 3\rangle} = p_2$, in code `p[2]`.
 
 # %%
 plots.bars(
@@ -373,7 +375,7 @@ wide = positional_encoding(100, 64)
 plots.vectors(wide, title="100 positions (down), 64 columns (across)")
 
 # %% [markdown]
-# *Picture: a large grid from light (-1) to dark (1). On the left the columns flicker from row to row. Towards
+# *Picture: a large grid, yellow for -1, grey for 0, dark blue for 1. On the left the columns flicker from row to row. Towards
 # the middle the stripes become longer and longer. On the right the columns alternate between an even middle
 # shade, the sines near 0, and dark, the cosines near 1.*
 #
@@ -426,7 +428,7 @@ plots.lines(
     {"position 50 · position 50 + offset": similarity[50]},
     xlabel="offset",
     ylabel="dot product",
-    title="Similarity falls with the distance",
+    title="On the whole, similarity falls with the distance",
 )
 print("each position with itself:", similarity[0, 0].round(3), similarity[50, 50].round(3))
 print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), similarity[50, 60].round(3))
@@ -435,8 +437,9 @@ print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), s
 # *Picture: dot product against offset, from -50 to 49. The highest point is at offset 0. To both sides the
 # curve falls steeply at first, then slowly, in waves. It is the same to the left and to the right.*
 #
-# Two positions are the more similar the closer they are. (The waves are the fastest hands, which come round
-# again. The slower ones carry the fall.) And the print-out shows more: **only the distance counts**, not where in the text it is measured. The reason is a rule for angles,
+# On the whole, two positions are the more similar the closer they are. (The waves are the fastest hands, which
+# come round again. The slower ones carry the fall.) And the print-out shows more: **only the distance counts**,
+# not where in the text it is measured. The reason is a rule for angles,
 # $\sin a \sin b + \cos a \cos b = \cos(a - b)$. Applied to every clock, with $\omega_i = 1/base^{2i/d_{model}}$
 # for its pace:
 #
@@ -452,7 +455,9 @@ print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), s
 #
 # $$x_{pos} = \sqrt{d_{model}}\ T[t_{pos}] + p_{pos}$$
 #
-# Why? The paper gives no reason. The usual one is size. A table is often filled, before training, with random
+# $T$ is the table, and $t_{pos}$ the token id of the word that stands at $pos$, so $T[t_{pos}]$ is that word's row.
+#
+# Why the factor? The paper gives no reason. The usual one is size. A table is often filled, before training, with random
 # numbers of typical size $1/\sqrt{d_{model}}$. The numbers in the encoding are much larger than that:
 
 # %%
@@ -553,7 +558,8 @@ plots.vectors(
 # %%
 plots.vectors(
     {"Jane visite l'Afrique …": both[0], "l'Afrique visite Jane …": both[1]},
-    ["Jane / l'Afrique", "visite", "l'Afrique / Jane", "en", "septembre"],
+    ["1st word", "2nd, visite", "3rd word", "4th, en", "5th, septembre"],
+    title="What attention gets of the two sentences",
 )
 
 # %% [markdown]
@@ -606,7 +612,9 @@ for word, place in (("visite", 1), ("en", 3), ("septembre", 4)):
 # $$\begin{pmatrix} \sin((pos+k)\,\omega) \\ \cos((pos+k)\,\omega) \end{pmatrix} = \begin{pmatrix} \cos(k\omega) & \sin(k\omega) \\ -\sin(k\omega) & \cos(k\omega) \end{pmatrix} \begin{pmatrix} \sin(pos\,\omega) \\ \cos(pos\,\omega) \end{pmatrix}$$
 #
 # Every clock has such a block of two by two numbers, with its own $\omega_i$. Put the blocks on the diagonal of
-# a large matrix and zeros everywhere else, so that no clock disturbs another. That is the **shift matrix** $M_k$:
+# a large matrix and zeros everywhere else, so that no clock disturbs another. That is the **shift matrix** $M_k$.
+# (For $k = 0$ it is the **identity matrix**, with ones on the diagonal and zeros elsewhere, which leaves every
+# vector as it is. NumPy calls it `np.eye`.)
 #
 # $$M_k\, p_{pos} = p_{pos + k} \qquad\text{for every } pos$$
 #
@@ -699,7 +707,8 @@ print("two on, then three on, is five on:", np.allclose(shift_matrix(3, 6) @ two
 #
 # What is it good for? A matrix is just what attention has: $W^Q$ and $W^K$. Let a word's query be "the encoding
 # of the position one back", by the matrix $M_{-1}$, and let its key be its own encoding. The dot product is
-# largest where both are the same, that is, at the word before:
+# largest where both are the same, that is, at the word before. (In code the encodings are the rows of an array, so
+# the matrix stands on their right, transposed: row by row, `p @ M.T` is `M @ p[pos]`.)
 
 # %%
 p_wide = positional_encoding(5, 64)
@@ -736,8 +745,9 @@ plots.attention(weights, words, title="A head that looks at the word before")
 #   word comes in, and one must say at which position. And to read longer texts than in training, one can
 #   squeeze the positions: 0, 0.5, 1, 1.5, …
 #
-# The minus sign stands elsewhere than in section 5. There a pair was (sine, cosine) on a clock, which goes
-# clockwise. Here a pair is (right, up), turned anticlockwise, as is usual in mathematics.
+# The minus sign stands elsewhere than in section 5. On the clocks there, the two numbers were (sine, cosine), and
+# the hand went clockwise. Here $(a, b)$ means $a$ to the right and $b$ up, and the hand goes anticlockwise, as is
+# usual in mathematics.
 #
 # ### Exercise: `rotate_by_position`
 #
@@ -755,7 +765,7 @@ plots.attention(weights, words, title="A head that looks at the word before")
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# Make an empty array of the shape of `x`, and fill its even and odd places of the last axis with the two
+# Make an array with `np.zeros(x.shape)`, and fill the even and odd places of its last axis with the two
 # formulas. Both formulas need the *old* `a` and `b`: if you overwrite `a` in `x` first, the second formula gets
 # the new one, and the input is changed as well.
 #
@@ -829,9 +839,9 @@ print("with the encoding added:      ", np.linalg.norm(query + p_8, axis=-1))
 # A hand that turns keeps its length. So **rotation keeps norms**: no word becomes larger or smaller by where it
 # stands. With addition it does.
 #
-# Now the best part. The score of a query at position $m$ with a key at position $n$: both hands have been turned,
-# one by $m$ steps, the other by $n$ steps. What counts for the dot product is only the angle *between* them, and
-# that has changed by $n - m$ steps. So **the score depends on the offset alone**. See it with the same query and
+# Now the best part. Take the score of a query at position $m$ with a key at position $m'$. Both hands have been
+# turned, one by $m$ steps, the other by $m'$ steps. What counts for the dot product is only the angle *between*
+# them, and that has changed by $m' - m$ steps. So **the score depends on the offset alone**. See it with the same query and
 # the same key at all pairs of positions, once with the encoding added, once with rotation:
 
 # %%
@@ -850,7 +860,7 @@ plots.vectors(
 # diagonal from the upper left to the lower right are equal.*
 #
 # On the right, go down a diagonal: query at 0 and key at 1, query at 1 and key at 2, and so on. Always one word on,
-# always the same score. Where the pair stands does not matter, not even far off, nor between whole numbers:
+# always the same score. Where the two words stand does not matter, not even far off, nor between whole numbers:
 
 # %%
 for start in (10, 1000, 0.5, -3.75):
@@ -910,7 +920,7 @@ plots.vectors(
 # of the second sentence that of position 1. What went wrong, and what can attention see?</summary>
 #
 # The encoding was indexed by the batch axis instead of the axis of the words. All words of a sentence get the same
-# vector, so inside a sentence nothing tells their places apart.
+# vector, so inside a sentence nothing tells their places apart: attention sees a bag of words, as without positions.
 #
 # </details>
 # <details><summary>2. Why are there a sine <i>and</i> a cosine for each clock?</summary>
@@ -925,10 +935,10 @@ plots.vectors(
 # positions get mixed up.
 #
 # </details>
-# <details><summary>4. Is position a matter of the vector's <i>length</i>?</summary>
+# <details><summary>4. Is position a matter of the vector's <i>norm</i>?</summary>
 #
-# No. In the encoding each clock adds $\sin^2 + \cos^2 = 1$ to the squared length. So every position's vector has
-# length $\sqrt{d_{model}/2}$. Only the direction differs. The same goes for rotation.
+# No. In the encoding each clock adds $\sin^2 + \cos^2 = 1$ to the squared norm. So every position's vector has
+# the norm $\sqrt{d_{model}/2}$. Only the direction differs. And rotation leaves the norm of a query or key as it is.
 #
 # </details>
 # <details><summary>5. A Transformer was trained on sentences of up to 50 words, with the encoding of this lesson. Can

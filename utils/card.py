@@ -70,7 +70,7 @@ class Card:
             )
             parts.append(f'<div style="margin-top:.3em">{items}</div>')
         for label, sentence in self._notes():
-            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {_with_code(sentence)}</div>')
+            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {with_code(sentence)}</div>')
         if mismatch := self._shown():
             parts.append(
                 '<div style="display:flex;flex-wrap:wrap;gap:1.5em;margin-top:.5em;overflow-x:auto">'
@@ -104,7 +104,7 @@ class Card:
         return failure.mismatch
 
 
-def _with_code(sentence: str) -> str:
+def with_code(sentence: str) -> str:
     """A sentence as HTML, what stands in backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
 

@@ -125,7 +125,7 @@ def _compare_number(got: Any, wanted: Any) -> Mismatch | None:
                 return None
             if isinstance(target, float) and _close(array.astype(float), np.asarray(target)):
                 return None
-            return Mismatch(f"expected {target:.6g}, got {array.item():.6g}")
+            return Mismatch(f"expected {_plainly(target)}, got {_plainly(array.item())}")
     kind = "a tensor with one number" if isinstance(wanted, Tensor) else f"the number {target:.6g}"
     return Mismatch(f"expected {kind}, got {describe(got)}")
 
@@ -154,6 +154,10 @@ def _wrong_numbers(got: np.ndarray, wanted: np.ndarray, wrong: np.ndarray, index
         f"{int(wrong.sum())} of {wrong.size} {things} are wrong; the first is at {where}: "
         f"expected {exactly}{_short(wanted[index])}, got {_short(got[index])}"
     )
+
+
+def _plainly(number: int | float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def _short(number: Any) -> str:

@@ -60,7 +60,7 @@ def judge_answer(
     """The verdict on one exercise, given those on the lesson's earlier ones.
 
     Where earlier answers failed, the course's stand-ins take their places in a second try, and the
-    better verdict counts: a mistake costs once. For answers that never came back they do so at once.
+    better verdict counts, or the one that names a mistake: a mistake costs once. For answers that never came back they do so at once.
 
     Args:
         checkset: the exercise's questions and answers.
@@ -75,7 +75,7 @@ def judge_answer(
     if verdict.status in ("passed", "missing") or failed == stopped:
         return verdict
     again = evaluate(checkset, ask, failed)
-    return again if again.score > verdict.score else verdict
+    return max(verdict, again, key=lambda one: (one.score, one.mistake is not None))
 
 
 def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]], stand_ins: list[str] = []) -> Verdict:
@@ -135,11 +135,16 @@ def _failure(question: Question, outcome: dict[str, Any], checkset: CheckSet) ->
         if status == "error" and outcome["type"] == wanted["type"]:
             return None
         came = f"{outcome['type']} was raised" if status == "error" else "nothing was raised"
+        if status == "value" and getattr(outcome["value"], "type_name", "") == wanted["type"]:
+            came = "it was returned: write `raise` in the place of `return`"
         if status in ("value", "error"):
             return Failure(question.says, f"expected {wanted['type']} to be raised, but {came}")
     if status == "value":
         mismatch = compare(outcome["value"], wanted["value"], checkset.returns, question.zeros_exact)
-        return Failure(question.says, question.otherwise or mismatch.sentence, mismatch) if mismatch else None
+        if mismatch is None:
+            return None
+        note = f": `{outcome['note']}`" if outcome.get("note") else ""
+        return Failure(question.says, (question.otherwise or mismatch.sentence) + note, mismatch)
     if status == "error":
         text = f"your code raised {outcome['type']}: {in_plain_words(outcome['message'])}"
         return Failure(question.says, text.removesuffix(": "))

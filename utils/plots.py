@@ -864,7 +864,7 @@ def flow(
                 linewidth=1.2,
             )
             ax.add_patch(patches[name])
-            size = 10.5 * min(1, 12.5 / _longest_line(text))
+            size = 10.5 * min(1, 13 / _longest_line(text))
             ax.text(column, row, text, ha="center", va="center", fontsize=size, linespacing=1.35)
         for start, end, *label in arrows:
             (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]

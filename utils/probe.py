@@ -10,6 +10,7 @@ nbgrader. A *request* says what to call and with what:
 An *outcome* says what came of it, with one of these as its "status":
 
     {"status": "value", "value": plain value, "changed": whether the call changed its inputs}
+        and, where the probe has something to say about the value, that as its "note"
     {"status": "error", "type": "ValueError", "message": "…"}
     {"status": "missing"}                       it raised NotImplementedError
     {"status": "undefined", "message": "…"}     there is no such function
@@ -23,6 +24,7 @@ which can thereby only make up the result of its own function.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,14 @@ MAX_MESSAGE = 500
 
 class Unfit(Exception):
     """A class makes something that cannot be asked: the text says why."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a probe found, and words on it that play no part in any comparison."""
+
+    value: Any
+    note: str
 
 
 def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +66,11 @@ def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
             np.errstate(all="ignore"),
         ):
             value = probe(function, args, kwargs)
-    except NotImplementedError:
-        return {"status": "missing"}
+    except NotImplementedError as error:
+        other = _raiser(error)
+        if other == name or not callable(namespace.get(other)):
+            return {"status": "missing"}
+        return {"status": "error", "type": "NotImplementedError", "message": f"{other} is not answered yet"}
     except byhand.Refused:
         return {"status": "refused", "message": watch.sentence()}
     except Unfit as reason:
@@ -67,7 +80,9 @@ def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         return {"status": "refused", "message": watch.sentence()} if watch.seen else outcome
     if watch.seen:
         return {"status": "refused", "message": watch.sentence()}
-    return {"status": "value", "value": plain(value), "changed": not _same(before, plain([args, kwargs]))}
+    value, note = (value.value, value.note) if isinstance(value, Noted) else (value, "")
+    outcome = {"status": "value", "value": plain(value), "changed": not _same(before, plain([args, kwargs]))}
+    return outcome | ({"note": note} if note else {})
 
 
 def call(function: Callable, args: list, kwargs: dict) -> Any:
@@ -85,16 +100,17 @@ def call_again(function: Callable, args: list, kwargs: dict) -> Any:
     return first
 
 
-def work_grows(function: Callable, args: list, kwargs: dict) -> bool:
+def work_grows(function: Callable, args: list, kwargs: dict) -> bool | Noted:
     """Whether the function's own Python code has more to do for the last of some sizes than for the first.
 
     The last of `args` is the list of sizes, of which each call is given one; the others stay the same. So
-    a loop over them shows, while one inside NumPy does not (see `utils.steps`).
+    a loop over them shows, while one inside NumPy does not (see `utils.steps`). The note quotes the loop.
     """
     *data, sizes = args
     function(*data, sizes[0], **kwargs)  # what is imported or prepared at the first call shall not count
     fewest, most = (steps.count(function, *data, size, **kwargs) for size in (sizes[0], sizes[-1]))
-    return most > fewest
+    grows = most.total() > fewest.total()
+    return Noted(True, steps.loop(most - fewest)) if grows else False
 
 
 def product(function: Callable, args: list, kwargs: dict) -> Any:
@@ -229,6 +245,16 @@ class _stand_ins:
             for name in self.names:
                 del self.namespace[name]
             self.namespace.update(self.own)
+
+
+def _raiser(error: BaseException) -> str:
+    """The name of the function or class whose code raised an error."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    name = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on a method's class comes first
+    return name.rpartition("<locals>.")[2].split(".")[0]
 
 
 def _text_of(error: BaseException) -> str:

@@ -139,6 +139,42 @@ def degrees_instead_of_radians(n_positions, d_model, base=10000.0):
     return np.rad2deg(np.arange(n_positions)[:, None] * paces(d_model, base))
 
 
+@of_angles_and_encoding(
+    "Without brackets Python raises base to the power 2 and multiplies afterwards. The whole of 2i / d_model is the exponent."
+)
+def brackets_missing_in_the_exponent(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / (base**2 * np.arange(even(d_model) // 2) / d_model)
+
+
+@of_angles_and_encoding(
+    "Without brackets Python divides by base to the power 2 alone, and multiplies by the rest. The whole of 2i / d_model "
+    "is the exponent."
+)
+def no_brackets_at_all(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / base**2 * np.arange(even(d_model) // 2) / d_model
+
+
+@of_angles_and_encoding(
+    "Your exponent reaches 1 at the last clock. In the formula it stops short of 1: look at what i is divided by."
+)
+def exponent_reaches_1_at_the_last_clock(n_positions, d_model, base=10000.0):
+    i = np.arange(even(d_model) // 2)
+    return np.arange(n_positions)[:, None] / base ** (i / max(d_model // 2 - 1, 1))
+
+
+@of_angles_and_encoding(
+    "A factor of 2π has come in, so the first hand makes a whole turn with each word and always points the same way. The "
+    "formula has no π."
+)
+def whole_turns_instead_of_radians(n_positions, d_model, base=10000.0):
+    return 2 * np.pi * np.arange(n_positions)[:, None] * paces(d_model, base)
+
+
+@position_angles.mistake("The angles are cut to whole numbers, as by a table made with dtype=int. They are fractions.")
+def angles_cut_to_whole_numbers(n_positions, d_model, base=10000.0):
+    return (np.arange(n_positions)[:, None] * paces(d_model, base)).astype(int)
+
+
 @position_angles.mistake(
     "There is one angle for each column of the encoding. Two columns, a sine and a cosine, share a clock: half as many angles."
 )
@@ -267,6 +303,28 @@ def scrambled_by_reshape(n_positions, d_model, base=10000.0):
     return np.array([np.sin(angles), np.cos(angles)]).reshape(n_positions, d_model)
 
 
+@positional_encoding.mistake(
+    "Sine and cosine of each clock stand on an axis of their own, so there are three axes. A reshape at the end makes "
+    "the last two into one."
+)
+def stacked_but_not_reshaped(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+
+
+@positional_encoding.mistake("Your slice takes every second row. It is every second column that holds the sines: a slice for the rows comes first.")
+def every_second_row_filled(n_positions, d_model, base=10000.0):
+    angles, result = angles_of(n_positions, d_model, base), np.zeros((n_positions, d_model))
+    result[0::2] = np.sin(angles)
+    result[1::2] = np.cos(angles)
+    return result
+
+
+@positional_encoding.mistake("The table holds whole numbers, so every sine and cosine is cut to -1, 0 or 1. Make it without dtype=int.")
+def table_of_whole_numbers(n_positions, d_model, base=10000.0):
+    return encoding(np.arange(n_positions), d_model, base).astype(int)
+
+
 @positional_encoding.mistake("There are sines in every column. The odd columns hold cosines, as a sine alone does not tell where a hand points.")
 def sine_in_every_column(n_positions, d_model, base=10000.0):
     angles = angles_of(n_positions, d_model, base)
@@ -335,15 +393,15 @@ def odd_width_leaves_an_empty_column(n_positions, d_model, base=10000.0):
 
 @LESSON.exercise(aspects={"values": 3, "batch axes": 1, "odd d_model": 1, "inputs unchanged": 1})
 def embed_with_positions(rng):
-    table = rng.normal(size=(9, 6))
-    yield Case("values", "one sentence of five words", rng.permutation(9)[:5], table)
+    table = rng.normal(size=(8, 6))
+    yield Case("values", "one sentence of five words", rng.permutation(8)[:5], table)
     yield Case("values", "a word that comes twice", np.array([3, 7, 3, 0]), rng.normal(size=(8, 4)))
-    yield Case("values", "a table of zeros", np.array([2, 0, 1]), np.zeros((3, 4)))
-    yield Case("values", "a table in float32", np.array([2, 0]), rng.normal(size=(3, 4)).astype(np.float32), hidden=True)
-    yield Case("values", "twelve words, d_model 10", rng.integers(7, size=12), rng.normal(size=(7, 10)), hidden=True)
+    yield Case("values", "a table of zeros", np.array([2, 0, 1]), np.zeros((6, 4)))
+    yield Case("values", "a table in float32", np.array([2, 0]), rng.normal(size=(6, 4)).astype(np.float32), hidden=True)
+    yield Case("values", "twelve words, d_model 10", rng.integers(8, size=12), rng.normal(size=(8, 10)), hidden=True)
     yield Case("values", "the same call twice, the first result overwritten between", np.array([1, 4, 2]), table, probe="call_afresh")
-    yield Case("batch axes", "two sentences at once", rng.integers(9, size=(2, 5)), table)
-    yield Case("batch axes", "three sentences of three words", rng.integers(9, size=(3, 3)), table)
+    yield Case("batch axes", "two sentences at once", rng.integers(8, size=(2, 5)), table)
+    yield Case("batch axes", "three sentences of three words", rng.integers(8, size=(3, 3)), table)
     yield Case("batch axes", "three batch axes", rng.integers(6, size=(2, 1, 3, 4)), rng.normal(size=(6, 8)), hidden=True)
     yield Case("odd d_model", "a table with five columns", np.array([2, 0, 1]), rng.normal(size=(4, 5)))
     yield Case("odd d_model", "a table with three columns", np.array([[2, 0]]), rng.normal(size=(4, 3)), hidden=True)
@@ -396,6 +454,20 @@ def root_of_the_vocabulary(token_ids, table):
 def root_of_the_sentence_length(token_ids, table):
     words, positions, _ = words_and_positions(token_ids, table)
     return words * np.sqrt(token_ids.shape[-1]) + positions
+
+
+@embed_with_positions.mistake(
+    "Your d_model is the number of rows of the table, one for each word of the vocabulary. How many numbers describe one "
+    "word is its other axis."
+)
+def d_model_taken_from_the_rows_of_the_table(token_ids, table):
+    return table[token_ids] * np.sqrt(len(table)) + encoding(np.arange(token_ids.shape[-1]), len(table))
+
+
+@embed_with_positions.mistake("The encoding has come in twice. Each word gets the vector of its position once.")
+def encoding_added_twice(token_ids, table):
+    words, positions, root = words_and_positions(token_ids, table)
+    return words * root + 2 * positions
 
 
 @embed_with_positions.mistake("The positional encoding is never added: the words still do not know where they stand.")
@@ -517,7 +589,7 @@ def clockwise(cos, sin):
 
 
 @shift_matrix.mistake(
-    "Your matrix turns the hands back instead of on: it leads from p + offset to p. Look at which of the two sines "
+    "Your matrix turns the hands back instead of on: it leads from pos + offset to pos. Look at which of the two sines "
     "has the minus sign."
 )
 def turned_the_wrong_way(offset, d_model, base=10000.0):
@@ -527,6 +599,38 @@ def turned_the_wrong_way(offset, d_model, base=10000.0):
 @shift_matrix.mistake("Both sines have the same sign, so the hands change their lengths instead of turning. One of the two has a minus.")
 def minus_sign_left_out(offset, d_model, base=10000.0):
     return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, sin), (sin, cos)))
+
+
+@shift_matrix.mistake("The minus stands at a cosine, which turns the hand over instead of on. With offset 0 nothing may change: which entries are 1 then?")
+def minus_at_a_cosine(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, sin), (sin, -cos)))
+
+
+@shift_matrix.mistake("The turns are made into degrees. NumPy's sine and cosine take radians, as the paces are: nothing to convert.")
+def turns_in_degrees(offset, d_model, base=10000.0):
+    return blocks(np.rad2deg(offset * paces(d_model, base)), clockwise)
+
+
+@shift_matrix.mistake("The blocks are added to a matrix that has ones on its diagonal already. Start from zeros.")
+def blocks_added_to_the_identity(offset, d_model, base=10000.0):
+    return np.eye(even(d_model)) + blocks(offset * paces(d_model, base), clockwise)
+
+
+@shift_matrix.mistake(
+    "This is a diagonal of ones, moved to the side: it moves the numbers of one vector to other columns. What has to "
+    "move is the position: each hand turns, and its two numbers stay in their columns."
+)
+def diagonal_moved_to_the_side(offset, d_model, base=10000.0):
+    return np.eye(even(d_model), k=offset)
+
+
+@shift_matrix.mistake(
+    "Your blocks lie side by side on a third axis: an array of shape (2, 2, d_model / 2). Each has to take its own place "
+    "on the diagonal of one large matrix."
+)
+def blocks_on_a_third_axis(offset, d_model, base=10000.0):
+    turns = offset * paces(d_model, base)
+    return np.array([[np.cos(turns), np.sin(turns)], [-np.sin(turns), np.cos(turns)]])
 
 
 @shift_matrix.mistake("Sines and cosines have changed places in the blocks. With offset 0 nothing may turn: which of them is 1 then?")
@@ -637,17 +741,26 @@ def odd_width_not_refused(offset, d_model, base=10000.0):
     return matrix
 
 
+@shift_matrix.mistake("For an odd d_model the last row and column of your matrix stay empty. Raise a ValueError instead.")
+def odd_width_leaves_a_row_of_zeros(offset, d_model, base=10000.0):
+    matrix = odd_width_not_refused(offset, d_model, base)
+    matrix[d_model // 2 * 2 :, d_model // 2 * 2 :] = 0
+    return matrix
+
+
 # ----------------------------------------------------------------------------- rotate_by_position
 
 
-@LESSON.exercise(aspects={"values": 3, "any positions": 1, "batch axes": 1, "odd d_head": 1, "inputs unchanged": 1})
+@LESSON.exercise(
+    aspects={"values": 2, "any positions": 1, "any base": 1, "batch axes": 1, "odd d_head": 1, "inputs unchanged": 1}
+)
 def rotate_by_position(rng):
     yield Case("values", "five words at positions 0 to 4", rng.normal(size=(5, 6)), np.arange(5))
     yield Case("values", "three words, d_head 4, positions that are not 0, 1, 2", rng.normal(size=(3, 4)), np.array([7, 2, 4]))
     yield Case("values", "one pair a word", rng.normal(size=(4, 2)), np.arange(4))
     yield Case("values", "numbers in float32", rng.normal(size=(3, 6)).astype(np.float32), np.arange(1, 4), hidden=True)
-    yield Case("values", "base 50", rng.normal(size=(3, 6)), np.arange(3) + 1, base=50.0)
-    yield Case("values", "another base", rng.normal(size=(4, 8)), rng.permutation(9)[:4], base=float(rng.uniform(2, 20)), hidden=True)
+    yield Case("any base", "base 50", rng.normal(size=(3, 6)), np.arange(3) + 1, base=50.0)
+    yield Case("any base", "another base", rng.normal(size=(4, 8)), rng.permutation(9)[:4], base=float(rng.uniform(2, 20)), hidden=True)
     yield Case("values", "the same call twice, with other numbers between", rng.normal(size=(3, 4)), np.array([3, 1, 6]), probe="call_again")
     yield Case("any positions", "fractions and negative numbers", rng.normal(size=(4, 6)), np.array([0.5, -3.0, 2.25, 12.0]))
     yield Case("any positions", "one word, far off", rng.normal(size=(1, 8)), rng.uniform(50, 100, size=1), hidden=True)
@@ -656,6 +769,7 @@ def rotate_by_position(rng):
     yield Case("batch axes", "three sentences of three words", rng.normal(size=(3, 3, 6)), np.array([4, 0, 2]))
     yield Case("batch axes", "sentences and heads", rng.normal(size=(2, 3, 4, 8)), rng.normal(size=4), hidden=True)
     yield Case("odd d_head", "d_head 5", rng.normal(size=(3, 5)), np.arange(3))
+    yield Case("odd d_head", "d_head 1, which leaves no pair at all", rng.normal(size=(3, 1)), np.arange(3))
     yield Case("odd d_head", "d_head 3", rng.normal(size=(2, 4, 3)), np.arange(4), hidden=True)
 
 
@@ -779,6 +893,42 @@ def positions_in_a_row(x, positions, base=10000.0):
 @rotate_by_position.mistake("The encoding is added, as in embed_with_positions. Here the numbers are turned, and nothing is added.")
 def encoding_added_instead_of_turned(x, positions, base=10000.0):
     return x + encoding(positions, x.shape[-1], base)
+
+
+@rotate_by_position.mistake(
+    "The encoding of positions 0, 1, 2, … is added, as in embed_with_positions. Here the numbers are turned, nothing is "
+    "added, and the positions are those that are given."
+)
+def encoding_of_the_first_positions_added(x, positions, base=10000.0):
+    return x + encoding(np.arange(x.shape[-2]), x.shape[-1], base)
+
+
+@rotate_by_position.mistake(
+    "Each position counts twice: once as a row of position_angles, and once more as a factor. The paces alone are the row "
+    "of position 1."
+)
+def position_counted_twice(x, positions, base=10000.0):
+    return turned(x, turns(x, positions, base) * np.arange(len(positions))[:, None])
+
+
+@rotate_by_position.mistake("The turned pairs stand on an axis of their own. A reshape at the end puts them back into one row a word.")
+def pairs_stacked_but_not_reshaped(x, positions, base=10000.0):
+    result = turned(x, turns(x, positions, base))
+    return result.reshape(*result.shape[:-1], -1, 2)
+
+
+@rotate_by_position.mistake("The turns are made into degrees. NumPy's sine and cosine take radians, as the paces are: nothing to convert.")
+def angles_made_into_degrees(x, positions, base=10000.0):
+    return turned(x, np.rad2deg(turns(x, positions, base)))
+
+
+@rotate_by_position.mistake(
+    "The positions are cut to whole numbers and serve as row numbers of a table of angles. They may be any numbers, 0.5 and "
+    "-3 too: compute the angles from the positions themselves."
+)
+def positions_cut_to_row_numbers(x, positions, base=10000.0):
+    rows = positions.astype(int)
+    return turned(x, (np.arange(rows.max() + 1)[:, None] * paces(x.shape[-1], base))[rows])
 
 
 @rotate_by_position.mistake("The angles are taken for degrees. They are in radians already: nothing to convert.")

@@ -1,5 +1,7 @@
 """What must hold of lesson 02's reference solutions on any input, and what a loop over heads costs."""
 
+import linecache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,3 +85,67 @@ def multi_head_attention(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
     exec(source, namespace)
     found = evaluate(EXERCISE.checkset(5), lambda request: probe.run(namespace, request))
     assert (found.status, found.message) == ("passed", "")
+
+
+BY_PARTS = """
+def multi_head_attention(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
+    q, k, v = split_heads(x_q @ w_q, n_heads), split_heads(x_kv @ w_k, n_heads), split_heads(x_kv @ w_v, n_heads)
+    output, weights = scaled_dot_product_attention(q, k, v)
+    return merge_heads(output) @ w_o, weights
+"""
+
+
+def judged(source, checkset):
+    """The verdict on an answer typed in a notebook whose lesson 01 is the stand-in."""
+    linecache.cache["<cell>"] = (len(source), None, source.splitlines(keepends=True), "<cell>")
+    names = {"np": np, "split_heads": split_heads, "merge_heads": merge_heads}
+    names["scaled_dot_product_attention"] = stand_in("scaled_dot_product_attention")
+    exec(compile(source, "<cell>", "exec"), names)
+    return evaluate(checkset, lambda request: probe.run(names, request))
+
+
+@pytest.mark.parametrize(
+    "right, wrong, name",
+    [
+        ("split_heads(x_kv @ w_v, n_heads)", "split_heads(x_q @ w_v, n_heads)", "values_from_the_words_that_look"),
+        ("split_heads(x_kv @ w_k, n_heads)", "split_heads(x_q @ w_k, n_heads)", "keys_from_the_words_that_look"),
+        ("split_heads(x_kv @ w_v, n_heads)", "x_kv @ w_v", "only_queries_and_keys_split"),
+    ],
+)
+def test_what_the_stand_in_of_lesson_01_refuses_is_named_too(right, wrong, name):
+    assert judged(BY_PARTS, EXERCISE.checkset(3)).status == "passed"
+    found = judged(BY_PARTS.replace(right, wrong), EXERCISE.checkset(3))
+    assert found.mistake.name == name
+
+
+def test_what_fails_for_batches_is_not_called_a_loop():
+    source = BY_PARTS.replace("output, weights =", "assert x_q.ndim == 2\n    output, weights =")
+    found = judged(source, EXERCISE.checkset(3))
+    assert [aspect for aspect, passed in found.aspects.items() if not passed] == ["batch axes"]
+
+
+def test_the_card_quotes_the_loop():
+    loop = """
+def multi_head_attention(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
+    q, k, v = (split_heads(x @ w, n_heads) for x, w in ((x_q, w_q), (x_kv, w_k), (x_kv, w_v)))
+    outputs, weights = [], []
+    for head in range(n_heads):
+        output, looks = scaled_dot_product_attention(q[..., head, :, :], k[..., head, :, :], v[..., head, :, :])
+        outputs.append(output)
+        weights.append(looks)
+    return np.concatenate(outputs, axis=-1) @ w_o, np.stack(weights, axis=-3)
+"""
+    found = judged(loop, EXERCISE.visible_checkset())
+    assert "`for head in range(n_heads):`" in Card(found).text()
+    assert found.mistake.title == "Loop over the heads"
+
+
+def test_an_error_that_is_returned_is_told_from_one_that_is_raised():
+    source = """
+def split_heads(x, n_heads):
+    if x.shape[-1] % n_heads:
+        return ValueError("six features for four heads")
+    return np.stack(np.split(x, n_heads, axis=-1), axis=-3)
+"""
+    found = judged(source, LESSON.exercises["split_heads"].checkset(3))
+    assert "it was returned: write `raise`" in found.message

@@ -31,6 +31,14 @@ def attend_head_by_head__sum_over_blocks_of_w_o(x, w_q, w_k, w_v, w_o):
     return output, weights
 
 
+def attend_head_by_head__filled(x, w_q, w_k, w_v, w_o):
+    n_heads, _, d_head = w_v.shape
+    found, weights = np.empty((len(x), n_heads * d_head)), np.empty((n_heads, len(x), len(x)))
+    for h in range(n_heads):
+        found[:, h * d_head : (h + 1) * d_head], weights[h] = attention(x @ w_q[h], x @ w_k[h], x @ w_v[h])
+    return found @ w_o, weights
+
+
 def attend_head_by_head__without_a_loop(x, w_q, w_k, w_v, w_o):
     output, weights = attention(x @ w_q, x @ w_k, x @ w_v)
     return [np.hstack(list(output)) @ w_o, weights]
@@ -120,6 +128,13 @@ def multi_head_attention__split_and_stack(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads
     output, weights = attention(q, k, v)
     together = np.concatenate(np.moveaxis(output, -3, 0), axis=-1)
     return [together @ w_o, weights]
+
+
+def multi_head_attention__map_over_the_projections(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
+    """Three turns, however many heads there are."""
+    projected = list(map(np.matmul, (x_q, x_kv, x_kv), (w_q, w_k, w_v)))
+    output, weights = attention(*[split_heads__reshape(x, n_heads) for x in projected])
+    return merge_heads__reshape(output) @ w_o, weights
 
 
 def multi_head_attention__loop_over_the_batch(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):

@@ -1,7 +1,8 @@
 """Writes the notebooks of this folder: `python tests/submissions/make.py`.
 
 Each is named LESSON__what-it-is__SCORE.ipynb by the score it must get; the scores are a teacher's, not
-the grader's. They hold the answers alone, as a learner who deleted all else would hand them in.
+the grader's. They hold the answers alone, as a learner who deleted all else would hand them in. Those of
+lessons 00 and 01 are of the demo's students, the others are written in answers/, under the notebook's name.
 """
 
 import json
@@ -16,11 +17,19 @@ ANSWERS = Path(__file__).parents[2] / "grader" / "demo" / "answers"
 
 
 def answers_only(lesson, text):
-    """The cells of a submission that are the learner's own, with what nbgrader needs to know its answers."""
+    """The cells of a submission that are the learner's own, with what nbgrader needs to know its answers.
+
+    Of the lesson's cells there are those that set up: one that imports what answers need, and what is carried.
+    """
     theirs = {cell.source for cell in release_notebook(lesson).cells}
     cells = [cell for cell in submission(lesson, text).cells if cell.cell_type == "code"]
-    kept = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution") or cell.source not in theirs]
-    start = {"cell_type": "code", "source": "import numpy as np", "metadata": {}, "outputs": [], "execution_count": None}
+    kept = [
+        cell
+        for cell in cells
+        if cell.metadata.get("nbgrader", {}).get("solution") or cell.source not in theirs or "= carry(" in cell.source
+    ]
+    libraries = "from utils import carry\nimport numpy as np" + "\nimport torch\nfrom torch import nn" * (lesson > "05")
+    start = {"cell_type": "code", "source": libraries, "metadata": {}, "outputs": [], "execution_count": None}
     return [start] + [
         {
             "cell_type": "code",
@@ -70,6 +79,9 @@ def main():
     write(LESSON, "nothing", 0, [])
     for student, what, score in [("ada", "perfect", 5), ("dana", "one-sentence-only", 3), ("emil", "from-one", 0)]:
         write("00_welcome", what, score, answers_only("00_welcome", demo("00_welcome", student)))
+    for file in sorted((HERE / "answers").glob("*.py")):
+        lesson, what, score = file.stem.split("__")
+        write(lesson, what, score, answers_only(lesson, file.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

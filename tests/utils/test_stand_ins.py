@@ -1,5 +1,6 @@
 """The stand-ins for module exercises: torch.nn's numbers, the answers' members, and no use as answers."""
 
+import numpy as np
 import pytest
 
 from utils import probe
@@ -117,6 +118,12 @@ def test_a_later_answer_may_use_it():
 
     request = module_request("Encoder", X, build=(2, 8, 2, 16), refuse=["nn.Transformer"])
     assert probe.run({"Encoder": Encoder}, request)["status"] == "value"
+
+
+@pytest.mark.parametrize("keys, values, told", [((5, 3), (5, 2), "equally wide"), ((5, 4), (6, 4), "one value for each")])
+def test_shapes_that_do_not_fit_are_told_without_pytorch(keys, values, told):
+    with pytest.raises(ValueError, match=told):
+        stand_in("scaled_dot_product_attention")(np.ones((2, 4)), np.ones(keys), np.ones(values))
 
 
 def test_each_is_where_it_says():

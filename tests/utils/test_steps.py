@@ -1,6 +1,8 @@
 """A loop over heads shows however it is written; work inside NumPy or a carried piece does not."""
 
+import linecache
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -66,6 +68,10 @@ def pieces_mapped(x, n):
     return list(map(attend, split(x, n), split(x, n), split(x, n)))
 
 
+def numpys_own_mapped(x, n):
+    return list(map(np.negative, split(x, n)))
+
+
 def pieces_vectorised(x, n):
     parts = split(x, n)
     return np.vectorize(attend, signature="(q,d),(k,d),(k,e)->(q,e),(q,k)")(parts, parts, parts)
@@ -78,7 +84,7 @@ def in_threads(x, n):
 
 LOOPS = [
     turns, turns_on_one_line, while_, comprehension, generator, mapped, recursive, vectorised, along_an_axis,
-    pieces_mapped, pieces_vectorised, in_threads,
+    pieces_mapped, numpys_own_mapped, pieces_vectorised, in_threads,
 ]  # fmt: skip
 
 
@@ -101,13 +107,17 @@ def over_the_rows(x, n):
     return [row.reshape(n, -1) for row in x]
 
 
+def maps_over_the_rows(x, n):
+    return list(map(np.negative, x))
+
+
 def imports_at_the_first_call(x, n):
     import colorsys  # noqa: F401
 
     return einsum(x, n)
 
 
-NO_LOOPS = [at_once, einsum, numpy_splits_and_stacks, over_the_rows, imports_at_the_first_call, partial(at_once)]
+NO_LOOPS = [at_once, einsum, numpy_splits_and_stacks, over_the_rows, maps_over_the_rows, imports_at_the_first_call, partial(at_once)]
 
 
 def outcome(answer, refuse=("torch", "scipy")):
@@ -125,6 +135,52 @@ def test_a_loop_shows(answer, refuse):
 @pytest.mark.parametrize("answer", NO_LOOPS, ids=lambda answer: getattr(answer, "__name__", "partial"))
 def test_work_elsewhere_does_not_show(answer, refuse):
     assert outcome(answer, refuse) == {"status": "value", "value": False, "changed": False}
+
+
+QUOTED = {
+    "for head in range(n):\n    x[0, head]": "for head in range(n):",
+    "for q, k in zip(*(split(y, n) for y in (x, x))):\n    q @ k.T": "for q, k in zip(*(split(y, n) for y in (x, x))):",
+    "for row in x:\n    for part in np.split(row, n):\n        part + 1": "for part in np.split(row, n):",
+    "parts = split(x, n)\nwhile n:\n    n -= 1": "while n:",
+    "found = [\n    2 * part\n    for part in split(x, n)\n]": "for part in split(x, n)",
+    "q, k = (split(y, n) for y in (x, x))\nlist(map(np.multiply, q, k))": "map(np.multiply, q, k)",
+    "sums(x, n)": "for part in split(x, n)",
+    "again(n)": "",
+    "[[row + part for row in x[0]] for part in range(n)]": "",
+}
+
+
+@pytest.mark.parametrize("body", QUOTED)
+def test_the_loop_is_quoted(body):
+    found = typed(body)
+    assert (found["value"], found.get("note", "")) == (True, QUOTED[body])
+
+
+def test_code_that_lies_in_a_file_is_not_quoted():
+    assert "note" not in outcome(turns)
+
+
+def typed(body):
+    """The outcome of an answer with this body, typed in a notebook."""
+    helpers = """
+    def sums(x, n):
+        return [part.sum() for part in split(x, n)]
+
+    def again(n):
+        return n and again(n - 1)
+    """
+    source = f"{textwrap.dedent(helpers)}\ndef answer(x, n):\n{textwrap.indent(body, '    ')}\n"
+    linecache.cache["<cell>"] = (len(source), None, source.splitlines(keepends=True), "<cell>")
+    names = {"np": np, "split": split}
+    exec(compile(source, "<cell>", "exec"), names)
+    return outcome(names["answer"])
+
+
+def test_map_is_put_back():
+    names = {}
+    exec("def answer(x, n):\n    return list(map(abs, x))", names)
+    assert outcome(names["answer"])["value"] is False
+    assert "map" not in names
 
 
 def test_a_loop_inside_a_learners_earlier_answer_does_not_show(tmp_path):

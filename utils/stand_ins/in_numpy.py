@@ -20,6 +20,10 @@ def project_qkv(x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray
 
 
 def scaled_dot_product_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if q.shape[-1] != k.shape[-1]:
+        raise ValueError(f"queries and keys must be equally wide, got shapes {q.shape} and {k.shape}")
+    if k.shape[:-1] != v.shape[:-1]:
+        raise ValueError(f"there must be one value for each key, got shapes {k.shape} and {v.shape}")
     q, k, v = (torch.from_numpy(np.ascontiguousarray(array)) for array in (q, k, v))
     identity = torch.eye(k.shape[-2], dtype=v.dtype).expand(*k.shape[:-1], k.shape[-2])
     attention = torch.nn.functional.scaled_dot_product_attention  # values = identity gives the weights

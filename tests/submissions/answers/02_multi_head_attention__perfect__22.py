@@ -1,0 +1,1 @@
+# Perfect, with heads cut by reshape and transpose.
