@@ -151,7 +151,7 @@ class LayerNorm__mean_of_squares(nn.Module):
 
 class LayerNorm__sums(nn.Module):
     def __init__(self, d_model, eps=1e-5):
-        super(LayerNorm__sums, self).__init__()
+        super().__init__()
         self.d, self.eps = d_model, eps
         self.weight = nn.Parameter(torch.empty(d_model).fill_(1.0))
         self.bias = nn.Parameter(torch.empty(d_model).fill_(0.0))

@@ -166,7 +166,7 @@ def test_no_logit_of_a_word_depends_on_padding(side):
     for place in range(ids.shape[1]):
         here = ids[:, place] == PAD
 
-        def loud(module, inputs, result):
+        def loud(module, inputs, result, here=here, place=place):
             result = result.clone()
             result[here, place] = 100.0
             return result
