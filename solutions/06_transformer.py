@@ -420,9 +420,7 @@ class DecoderLayer(nn.Module):
         self.self_attention = MultiHeadAttention(d_model, n_heads, dropout=dropout)
         self.cross_attention = MultiHeadAttention(d_model, n_heads, dropout=dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout=dropout)
-        self.norm_1 = LayerNorm(d_model)
-        self.norm_2 = LayerNorm(d_model)
-        self.norm_3 = LayerNorm(d_model)
+        self.norm_1, self.norm_2, self.norm_3 = (LayerNorm(d_model) for _ in range(3))
         self.dropout = nn.Dropout(p=dropout)
         ### END SOLUTION
 
