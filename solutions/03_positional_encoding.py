@@ -375,9 +375,9 @@ wide = positional_encoding(100, 64)
 plots.vectors(wide, title="100 positions (down), 64 columns (across)")
 
 # %% [markdown]
-# *Picture: a large grid, yellow for -1, grey for 0, dark blue for 1. On the left the columns flicker from row to row. Towards
-# the middle the stripes become longer and longer. On the right the columns alternate between an even middle
-# shade, the sines near 0, and dark, the cosines near 1.*
+# *Picture: a large grid, yellow for -1, grey for 0, dark blue for 1. On the left the columns flicker from row to
+# row. Towards the middle the stripes become longer and longer. On the right the columns alternate between an even
+# grey, the sines near 0, and dark blue, the cosines near 1.*
 #
 # The binary counter again, but smooth: fast columns on the left, slow ones on the right.
 #
@@ -438,10 +438,11 @@ print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), s
 # curve falls steeply at first, then slowly, in waves. It is the same to the left and to the right.*
 #
 # On the whole, two positions are the more similar the closer they are. (The waves are the fastest hands, which
-# come round again. The slower ones carry the fall.) And the print-out shows more: **only the distance counts**,
-# not where in the text it is measured. The reason is a rule for angles,
-# $\sin a \sin b + \cos a \cos b = \cos(a - b)$. Applied to every clock, with $\omega_i = 1/base^{2i/d_{model}}$
-# for its pace:
+# come round again. The slower ones carry the fall.)
+#
+# And the print-out shows more: **only the distance counts**, not where in the text it is measured. The reason is a
+# rule for angles, $\sin a \sin b + \cos a \cos b = \cos(a - b)$. Applied to every clock, with
+# $\omega_i = 1/base^{2i/d_{model}}$ for its pace:
 #
 # $$p_{pos} \cdot p_{pos + k} = \sum_{i} \cos(k\, \omega_i)$$
 #
@@ -457,8 +458,8 @@ print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), s
 #
 # $T$ is the table, and $t_{pos}$ the token id of the word that stands at $pos$, so $T[t_{pos}]$ is that word's row.
 #
-# Why the factor? The paper gives no reason. The usual one is size. A table is often filled, before training, with random
-# numbers of typical size $1/\sqrt{d_{model}}$. The numbers in the encoding are much larger than that:
+# Why the factor? The paper gives no reason. The usual one is size. A table is often filled, before training, with
+# random numbers of typical size $1/\sqrt{d_{model}}$. The numbers in the encoding are much larger than that:
 
 # %%
 def typical_size(array):
@@ -841,8 +842,8 @@ print("with the encoding added:      ", np.linalg.norm(query + p_8, axis=-1))
 #
 # Now the best part. Take the score of a query at position $m$ with a key at position $m'$. Both hands have been
 # turned, one by $m$ steps, the other by $m'$ steps. What counts for the dot product is only the angle *between*
-# them, and that has changed by $m' - m$ steps. So **the score depends on the offset alone**. See it with the same query and
-# the same key at all pairs of positions, once with the encoding added, once with rotation:
+# them, and that has changed by $m' - m$ steps. So **the score depends on the offset alone**. See it with the same
+# query and the same key at all pairs of positions, once with the encoding added, once with rotation:
 
 # %%
 added_scores = (query + p_8) @ (key + p_8).T
@@ -903,8 +904,8 @@ plots.vectors(
 # - Attention alone does not see the order of words. A vector for each **position** puts it in.
 # - The **positional encoding** is a row of clocks: clock $i$ goes at the pace $1/base^{2i/d_{model}}$, and its sine
 #   and cosine fill the columns $2i$ and $2i + 1$. $pos$ is the position, counted from 0; $i$ is the index within.
-# - Fast clocks tell neighbours apart, slow ones tell far places apart. Close positions look alike, and only the
-#   distance counts.
+# - Fast clocks tell neighbours apart, slow ones tell far places apart. On the whole, close positions look alike, and
+#   only the distance counts.
 # - Words are multiplied by $\sqrt{d_{model}}$, then the encoding is **added**.
 # - $p_{pos+k}$ comes from $p_{pos}$ by a matrix that depends on $k$ alone.
 # - The **rotary embedding** turns queries and keys instead. Norms stay, and scores depend on the offset alone.
