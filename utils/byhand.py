@@ -18,6 +18,8 @@ from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any
 
+from utils.needing_torch import part
+
 # The code of the course's stand-ins, by exercise, in its order: `utils.stand_ins` fills this in.
 STAND_INS: dict[str, set[CodeType]] = {}
 
@@ -86,11 +88,7 @@ class Watch:
 
     def torch(self) -> Any:
         """PyTorch's hooks, where operators are refused."""
-        if not self.operators:
-            return nullcontext()
-        from utils import operators
-
-        return operators.watch(self.operator)
+        return part("operators").watch(self.operator) if self.operators else nullcontext()
 
 
 # What leads round the hook, and the module that may call it: a bare thread has none.

@@ -1348,8 +1348,8 @@ def Transformer(rng):
     yield ask("dropout", "rate 1, in training", small, *both, options={"dropout": 1.0}, training=True)
     yield ask("dropout", "rate 1, in evaluation mode", small, *both, options={"dropout": 1.0})
     yield ask("dropout", "rate 0, in training", small, *both, training=True, hidden=True)
-    yield ask("dtype and device", "the dtype of the result, for float32 and float64", small, *pair(["110"], ["11"]), ask="dtypes")
-    yield ask("dtype and device", "all tensors on one device", small, *pair(["110"], ["110"]), ask="elsewhere")
+    yield ask("dtype and device", "the dtype of the result, for float32 and float64", small, *pair(["11"], ["11"]), ask="dtypes")
+    yield ask("dtype and device", "all tensors on one device", small, *pair(["11"], ["11"]), ask="elsewhere")
 
 
 class Whole(nn.Module):

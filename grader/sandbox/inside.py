@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from utils import probe, stand_ins
+from utils.needing_torch import part
 from utils.values import MAX_BYTES, pack, unpack
 
 SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
@@ -92,8 +93,10 @@ def warm_shell() -> Any:
         pass
     else:
         torch.set_num_threads(1)
-        importlib.import_module("utils.operators")
-        importlib.import_module("utils.modules")
+        for name in ("operators", "modules", "stand_ins"):
+            part(name)
+        with part("operators").watch(lambda name: None):
+            torch.ones(1)  # for the first operator that is watched PyTorch imports a great deal more
         stand_ins.load()  # those who watch what an answer calls are told which stand-ins it may call
     shell.run_line_magic("matplotlib", "inline")
     figure, axes = plt.subplots()
