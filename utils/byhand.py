@@ -48,6 +48,7 @@ class Watch:
         self.operators = {name: re.compile(OPERATORS[name]) for name in refuse if name in OPERATORS}
         self.seen = ""
         self.free = _earlier_stand_ins(exercise)
+        self.files = {code.co_filename for code in self.free}  # to ask first: hashing code takes time
         self.inside = 0  # how many of them are being called
 
     def sentence(self) -> str:
@@ -60,7 +61,9 @@ class Watch:
         )
 
     def hook(self, frame: Any, event: str, arg: Any) -> None:
-        if frame.f_code in self.free and event in ("call", "return"):
+        if event in ("c_return", "c_exception"):
+            return
+        if event in ("call", "return") and frame.f_code.co_filename in self.files and frame.f_code in self.free:
             self.inside += 1 if event == "call" else -1
         if self.inside:
             return

@@ -1323,7 +1323,8 @@ def Transformer(rng):
         return words(rng, *src, pad_id=pad_id, vocabulary=7), words(rng, *tgt, pad_id=pad_id)
 
     yield ask("values", "two layers, three words and one", (7, 4, 4, 2, 2, 3), *pair(["111"], ["1"]))
-    yield ask("values", "two sentences of four words, and of one", (7, 5, 6, 3, 1, 5), *pair(["1111"] * 2, ["1"] * 2))
+    src, tgt = words(rng, *["1111"] * 2, vocabulary=5), words(rng, *["1"] * 2)  # here each table has all the ids
+    yield ask("values", "two sentences of four words, and of one", (5, 7, 6, 3, 1, 5), src, tgt)
     yield ask("values", "three layers", (7, 4, 4, 2, 3, 6), *pair(["11"], ["1"]), hidden=True)
     yield ask("values", "the same call twice, with other words between", small, *pair(["11"] * 3, ["1"] * 3), ask="again", hidden=True)
     yield ask("members", "names and shapes of the parameters", (7, 4, 4, 2, 2, 3), ask="parameters")
