@@ -116,7 +116,7 @@ def gradients(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
     for name, parameter in module.named_parameters():
         gradient = found[f"gradient of {name}"]
         weights = torch.from_numpy(numbers(f"gradient of {name}", tuple(parameter.shape), 0)).to(gradient.dtype)
-        found[f"gradient of {name}"] = (gradient * weights).sum()
+        found[f"gradient of {name}"] = round((gradient * weights).sum().item(), 6)
     return found
 
 

@@ -77,19 +77,20 @@ def attention(rng):
     mask = some(rng, 2, 3)
     mask[1] = False
     yield ask("nothing to look at", "the second query may look at nothing", *inputs(n_q=2, n_k=3, d_v=1), mask)
-    left = padded("011", "001") & triangle(3)
-    yield ask("nothing to look at", "causal, with padding on the left", *inputs(2, 1, n_q=3, n_k=3, d_k=2, d_v=1), left)
+    left = padded("011") & triangle(3)
+    yield ask("nothing to look at", "causal, with padding on the left", *inputs(1, 1, n_q=3, n_k=3, d_k=2, d_v=1), left)
     everything = torch.zeros(2, 1, 1, dtype=torch.bool)
     yield ask("nothing to look at", "everything is hidden", *inputs(2), everything, hidden=True)
 
     def gradients(says, args, mask, **options):
         return Case("gradients", f"gradients {says}", *args, mask=mask, probe="gradients", **options)
 
-    yield gradients("under a mask", inputs(n_q=2, n_k=3, d_k=2, d_v=1), some(rng, 2, 3))
+    yield gradients("under a mask", inputs(n_q=2, n_k=3, d_k=2, d_v=1, dtype=np.float64), some(rng, 2, 3))
     mask = some(rng, 2, 3)
     mask[0] = False
-    yield gradients("where the first query may look at nothing", inputs(n_q=2, n_k=3, d_k=2, d_v=1), mask)
+    yield gradients("where the first query may look at nothing", inputs(n_q=2, n_k=3, d_k=2, d_v=1, dtype=np.float64), mask)
     yield gradients("without a mask", inputs(2, n_q=3, n_k=5), None, hidden=True)
+    left = padded("011", "001") & triangle(3)
     yield gradients("with padding on the left", inputs(2, 2, n_q=3, n_k=3), left, hidden=True)
 
     last = "float64 and large scores"
@@ -602,13 +603,13 @@ def MultiHeadAttention(rng):
     yield ask("members", "names and shapes for another size", (8, 4), ask="parameters", hidden=True)
     yield ask("members", "six features for four heads", (6, 4), ask="parameters")
 
-    query, key, value = numbers(rng, 2, 2, 4), numbers(rng, 2, 3, 4), numbers(rng, 2, 3, 4)
-    yield ask("other lengths", "two words look at three, in two sentences", (4, 2), query, key, value)
+    query, key, value = numbers(rng, 2, 1, 4), numbers(rng, 2, 3, 4), numbers(rng, 2, 3, 4)
+    yield ask("other lengths", "one word looks at three, in two sentences", (4, 2), query, key, value)
     query, key, value = numbers(rng, 2, 7, 8), numbers(rng, 2, 3, 8), numbers(rng, 2, 3, 8)
     yield ask("other lengths", "seven words look at three", (8, 4), query, key, value, hidden=True)
 
-    x = numbers(rng, 3, 2, 4)
-    yield ask("mask", "three sentences, two of them padded", (4, 2), x, x, x, mask=padded("10", "01", "11"), zeros_exact=True)
+    x = numbers(rng, 3, 2, 2)
+    yield ask("mask", "three sentences, two of them padded", (2, 2), x, x, x, mask=padded("10", "01", "11"), zeros_exact=True)
     x, mask = numbers(rng, 2, 4, 6), some(rng, 4, 4)
     yield ask("mask", "one mask for all sentences", (6, 3), x, x, x, mask=mask, hidden=True, zeros_exact=True)
     x = numbers(rng, 3, 4, 6)
@@ -1577,7 +1578,7 @@ class words_mixed(Feed):
         return super().forward(x.mean(dim=-2, keepdim=True).expand_as(x) if x.ndim > 1 else x)
 
 
-@FeedForward.mistake("Dropout acts on the output. It belongs between ReLU and the second layer.")
+@FeedForward.mistake("Dropout acts on the output, be it alone or a second time. It belongs between ReLU and the second layer, and nothing follows that.")
 class dropout_at_the_end(Feed):
     def forward(self, x):
         return self.drop(self.linear_2(self.wide(x)))
@@ -1587,12 +1588,6 @@ class dropout_at_the_end(Feed):
 class dropout_at_the_beginning(Feed):
     def forward(self, x):
         return self.linear_2(self.wide(self.drop(x)))
-
-
-@FeedForward.mistake("Dropout acts twice: between the layers, where it belongs, and on the output. Nothing follows the second layer.")
-class dropout_twice(Feed):
-    def forward(self, x):
-        return self.drop(super().forward(x))
 
 
 @FeedForward.mistake("Dropout has a rate of its own: `nn.Dropout()` drops half if you say nothing. Hand it the rate.")

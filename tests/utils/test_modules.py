@@ -75,7 +75,7 @@ def test_gradients_are_autograds():
     outcome = asked(Right, "gradients", X)
     weights = modules.numbers("output", (2, 2, 3), 0)
     summed = weights.sum(axis=(0, 1)) @ modules.numbers("gradient of linear.bias", (3,), 0)
-    np.testing.assert_allclose(outcome["value"]["gradient of linear.bias"].array, summed, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outcome["value"]["gradient of linear.bias"], summed, rtol=1e-5, atol=1e-6)
     wanted = weights @ modules.numbers("linear.weight", (3, 3), 5)
     np.testing.assert_allclose(outcome["value"]["gradient of input 1"].array, wanted, rtol=1e-5, atol=1e-6)
     assert not outcome["changed"]
@@ -87,7 +87,7 @@ def test_a_gradient_that_is_cut_is_zero():
             return x * self.linear(x).detach()
 
     outcome = asked(Cut, "gradients", X)
-    assert not outcome["value"]["gradient of linear.weight"].array.any()
+    assert outcome["value"]["gradient of linear.weight"] == 0
 
 
 def test_named_inputs_reach_forward():
