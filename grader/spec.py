@@ -70,11 +70,11 @@ class ModuleCase(Case):
         inputs: forward's positional arguments; `named` its named ones.
         ask: what is looked at, one of `utils.modules.QUESTIONS`.
         training: whether the module is in training mode.
-        seed: gives the parameters' numbers.
+        seed: gives the parameters' numbers; None leaves those that they start with.
     """
 
     def __init__(
-        self, aspect: str, says: str, build: tuple, inputs: tuple = (), *, ask: str = "output", seed: int = 0,
+        self, aspect: str, says: str, build: tuple, inputs: tuple = (), *, ask: str = "output", seed: int | None = 0,
         training: bool = False, options: dict[str, Any] | None = None, hidden: bool = False,
         zeros_exact: bool = False, otherwise: str = "", stand_ins: tuple[str, ...] = (), **named: Any,
     ) -> None:  # fmt: skip

@@ -75,11 +75,13 @@ torch.set_num_threads(1)  # for tensors as small as ours, sharing out the work c
 # | `np.where(mask, x, -np.inf)` | `torch.where(mask, x, -torch.inf)`, or `x.masked_fill(~mask, -torch.inf)` |
 # | `np.concatenate(arrays, axis=-1)` | `torch.cat(tensors, dim=-1)` |
 # | your `softmax(x, axis=-1)` | `torch.softmax(x, dim=-1)` |
+# | `np.sqrt(d_k)` | `d_k ** 0.5` (`torch.sqrt` wants a tensor) |
 #
 # Two differences matter. NumPy's numbers are float64, PyTorch's are float32 unless you say otherwise. And
 # a method whose name ends in an underscore, such as `masked_fill_`, changes its tensor in place. One without
 # underscore makes a new tensor and leaves the old one alone. If you do not give the new one a name, it is
-# lost.
+# lost. What softmax gave you should not be changed in place, neither by `masked_fill_` nor by `weights[...] = 0`:
+# the way back needs it as it was.
 #
 # Here are our five words again, with the vectors of lesson 01. The axis in front is the batch: one sentence.
 
@@ -141,7 +143,7 @@ print("by nudging:   ", (above - below) / (2 * nudge))
 #
 # `mask.any(dim=-1, keepdim=True)` tells which rows may look at anything. In lesson 04 an empty row was opened
 # for a moment, so that softmax had something to work on, and its weights were put to 0 afterwards. Do the
-# same. Do not let the `nan` arise and mend it later: section "A trap" below shows why that is not enough.
+# same. Better not to let the `nan` arise and mend it later: section "A trap" below shows what can come of that.
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
@@ -173,8 +175,8 @@ def attention(q, k, v, mask=None):
         >>> v = torch.tensor([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
         >>> attention(q, k, v, torch.tensor([[True, False], [True, True]]))
         (tensor([[2., 0., 0.],
-                [1., 2., 0.]]), tensor([[1.0000, 0.0000],
-                [0.5000, 0.5000]]))
+                [1., 2., 0.]]), tensor([[1.000, 0.000],
+                [0.500, 0.500]]))
 
     Source: Vaswani et al. (2017), sections 3.2.1 and 3.2.3.
     """
@@ -221,7 +223,7 @@ plots.vectors(influence, words, words, digits=2, title="How outputs (rows) depen
 # the columns en and septembre are zero but for the diagonal: their own queries still count for themselves.*
 #
 # Exactly zero, where the mask is False: nothing that is hidden can be learned from. On the right *en* and
-# *septembre* are hidden as keys. They still look themselves, so their own vector counts for their own output.
+# *septembre* are hidden as keys. As queries they still look at others, so their own vector counts for their own output.
 #
 # ### A trap: the `nan` that waits
 #
@@ -248,7 +250,9 @@ for name, function in {"the colleague's": colleagues_attention, "yours": attenti
 # %% [markdown]
 # The output is the same as yours, and right. The gradient is not: on the way back it comes past the `nan` that
 # was cleared, and 0 times `nan` is `nan`. After one step of learning every number of the network would be `nan`.
-# A `nan` must not be cleared. It must not arise.
+#
+# It is the *addition* that hands the `nan` on to the scores. `masked_fill` happens to stop it, since a number that was
+# filled in has no way back. Do not lean on that: where no `nan` arises, none has to be stopped.
 
 # %% [markdown]
 # ## 2. Modules: functions that own numbers
@@ -600,8 +604,8 @@ class LayerNorm(nn.Module):
 
     Example:
         >>> LayerNorm(2)(torch.tensor([[1.0, 3.0], [5.0, 5.0]]))
-        tensor([[-1.0000,  1.0000],
-                [ 0.0000,  0.0000]], grad_fn=<AddBackward0>)
+        tensor([[-1.000,  1.000],
+                [ 0.000,  0.000]], grad_fn=<AddBackward0>)   # grad_fn: the last step of its record
 
     Source: Ba, Kiros, Hinton (2016), Layer Normalization, equation (4).
     """
@@ -1075,7 +1079,7 @@ def loss_of(model, ids):
 # %% [markdown]
 # First, how large is the gradient that arrives at each layer, in a tower of 24 that has not learned anything yet? We take
 # the norm of the gradient of all its parameters together, averaged over a few random towers. *Before you run the cell:*
-# the gradient comes from the top. In which kind of tower will it be weaker at the bottom?
+# the gradient comes from the top. In which kind of tower will it change most on its way down?
 
 # %%
 def gradient_sizes(kind, n_layers):
@@ -1106,7 +1110,7 @@ for name, kind in kinds.items():
 
 # %% [markdown]
 # *Picture: two curves over the 24 layers. Post-norm rises from the first layer to the last. Pre-norm lies below it, is nearly
-# level, and ends far below it.*
+# level, and lies far below it at the last layer.*
 #
 # In the post-norm tower the last layers are pushed hardest, and harder still in a taller tower. Two norms of each layer stand
 # on the straight road itself, so a gradient on its way down has to pass all those above. In the pre-norm tower the road is free: all
@@ -1114,7 +1118,8 @@ for name, kind in kinds.items():
 # more or less counts for little. (Xiong and others measure and prove it: see "Further reading".)
 #
 # Does it matter? Train both, with the same large learning rate: how far each number is moved in one step. And a third
-# time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 50 steps.
+# time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 50 steps. You need
+# not understand every line; look at what the three calls of `train` differ in. It takes about half a minute.
 
 # %%
 def train(kind, warmup, n_layers=12, steps=100, learning_rate=0.008):
@@ -1149,7 +1154,7 @@ for name, losses in runs.items():
 
 # %% [markdown]
 # *Picture: loss against training step. Post-norm stays level, at what blind guessing costs. Post-norm with warm-up and
-# pre-norm fall towards zero, pre-norm first.*
+# pre-norm fall far below that, pre-norm first; with warm-up the curve rises a little again at its end.*
 #
 # Post-norm is thrown off by its first large steps and never comes back. With small first steps it learns as well. That is why the paper has a
 # warm-up, and you will write it in lesson 07. Pre-norm does not need it. Our course stays with the paper's post-norm.
@@ -1252,8 +1257,8 @@ for name, stack in stacks.items():
 # %% [markdown]
 # ## Summary
 #
-# - PyTorch's **tensors** remember how they were computed; `backward()` finds all gradients from that. A `nan` must not
-#   arise on the way, even if it is cleared afterwards.
+# - PyTorch's **tensors** remember how they were computed; `backward()` finds all gradients from that. A `nan` should not
+#   arise on the way: cleared in the output, it may still come back in the gradient.
 # - A **module** owns parameters, in members whose names matter. `nn.Linear` computes $xW^{\top} + b$. **Dropout**
 #   acts in training mode and not in evaluation mode.
 # - **Multi-head attention** lets words exchange what they know. **Feed-forward** lets each word work on its own.

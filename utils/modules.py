@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from utils.probe import Unfit
 
 
 def ask(
-    kind: type, *, ask: str, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool,
+    kind: type, *, ask: str, build: list, options: dict, parameters: dict[str, str], seed: int | None, training: bool,
     inputs: list, named: dict,
 ) -> Any:  # fmt: skip
     """What a module of this kind answers.
@@ -30,7 +31,7 @@ def ask(
         ask: one of `QUESTIONS`.
         build, options: the constructor's positional and named arguments.
         parameters: the shape of each parameter by name, as text, as they ought to be.
-        seed: gives the parameters' numbers.
+        seed: gives the parameters' numbers; None leaves those that they start with.
         training: whether the module is in training mode.
         inputs, named: forward's positional and named arguments.
 
@@ -38,14 +39,14 @@ def ask(
         Unfit: it is no nn.Module, or its parameters have other names or shapes.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
+        torch.manual_seed(seed or 0)
         return QUESTIONS[ask](lambda dtype: made(kind, build, options, parameters, seed, training, dtype), inputs, named)
 
 
 def made(
-    kind: type, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool, dtype: torch.dtype
+    kind: type, build: list, options: dict, parameters: dict[str, str], seed: int | None, training: bool, dtype: torch.dtype
 ) -> nn.Module:  # fmt: skip
-    """A module of this kind with the recipe's numbers for its weights."""
+    """A module of this kind with the recipe's numbers for its weights; without a seed, as it was made."""
     module = kind(*build, **options)
     if not isinstance(module, nn.Module):
         raise Unfit(f"{kind.__name__} must be an nn.Module: write `class {kind.__name__}(nn.Module):`")
@@ -53,7 +54,7 @@ def made(
         raise Unfit(sentence)
     module.to(dtype)
     with torch.no_grad():
-        for name, parameter in module.named_parameters():
+        for name, parameter in module.named_parameters() if seed is not None else ():
             parameter.copy_(torch.from_numpy(numbers(name, tuple(parameter.shape), seed)))
     return module.train(training)
 
@@ -81,6 +82,12 @@ def again(make: Callable, inputs: list, named: dict) -> Any:
     first = module(*inputs, **named)
     module(*[tensor.flip(0) if isinstance(tensor, torch.Tensor) else tensor for tensor in inputs], **named)
     return first
+
+
+def part(make: Callable, inputs: list, named: dict) -> Any:
+    """What one of its members or methods returns when it is called alone; if so named, only the first thing of it."""
+    result = attrgetter(named["path"])(make(_dtype(inputs)))(*inputs)
+    return result[0] if named.get("first") else result
 
 
 def parameters(make: Callable, inputs: list, named: dict) -> dict[str, str]:
@@ -132,7 +139,7 @@ def dropped_heads(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
 
 QUESTIONS: dict[str, Callable] = {
     question.__name__: question
-    for question in (output, again, parameters, gradients, dtypes, elsewhere, dropped_heads)
+    for question in (output, again, part, parameters, gradients, dtypes, elsewhere, dropped_heads)
 }
 
 
@@ -218,9 +225,11 @@ def _strange(got: dict[str, str], wanted: dict[str, str], module: nn.Module) -> 
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     if tied := sorted((names - got.keys()) & wanted.keys()):
         return f"`{tied[0]}` is the very same parameter as another one: every layer needs weights of its own"
+    strange = sorted(got.keys() - wanted.keys())
     if missing := sorted(wanted.keys() - got.keys()):
-        return f"there is no parameter `{missing[0]}`; this module has {_listed(got)}"
-    if strange := sorted(got.keys() - wanted.keys()):
+        instead = f"in its place there is {_listed(strange)}" if strange else f"this module has {_listed(got)}"
+        return f"there is no parameter `{missing[0]}`; {instead}"
+    if strange:
         return f"there is a parameter `{strange[0]}` that this module should not have"
     name = next(name for name in wanted if got[name] != wanted[name])
     return f"expected the parameter `{name}` to have shape {wanted[name]}, got {got[name]}"

@@ -976,6 +976,7 @@ def LayerNorm(rng):
     yield ask("values", "in training mode", (4,), numbers(rng, 3, 2, 4), training=True, hidden=True)
     yield ask("members", "names and shapes of the parameters", (6,), ask="parameters")
     yield ask("members", "names and shapes for another size", (3,), ask="parameters", hidden=True)
+    yield ModuleCase("members", "before any training: gain 1, bias 0", (4,), (numbers(rng, 1, 2, 4),), seed=None)
     yield ask("eps", "eps = 0.5", (4,), numbers(rng, 1, 2, 4), options={"eps": 0.5})
     x = numbers(rng, 1, 2, 4)
     x[0, 0] = 2.0
@@ -1017,6 +1018,27 @@ class Norm(nn.Module):
 
     def forward(self, x):
         return self.finish((x - self.mean(x)) / self.spread(x))
+
+
+@LayerNorm.mistake("The gain starts at 0, so the module gives nothing but its bias, and hardly learns. It starts at 1.")
+class gain_starts_at_zero(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.weight = nn.Parameter(torch.zeros(d_model))
+
+
+@LayerNorm.mistake("The bias starts at 1. It starts at 0, so that the mean is 0 until training changes it.")
+class bias_starts_at_one(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.bias = nn.Parameter(torch.ones(d_model))
+
+
+@LayerNorm.mistake("Gain and bias start the wrong way round: the gain starts at 1 and the bias at 0.")
+class starts_swapped(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.ones(d_model))
 
 
 @LayerNorm.mistake("Mean and variance run over the words of a sentence (dim 1). Each word stands alone: they run over its own features.")
@@ -1449,6 +1471,9 @@ def EncoderLayer(rng):
     yield ask("gradients", "gradients under a mask", (4, 2, 6), numbers(rng, 2, 3, 4), mask=padded("110", "101"), ask="gradients", hidden=True)
     x = numbers(rng, 1, 1, 4)
     yield ask("dropout", "rate 1, in training", (4, 2, 6), x, options={"dropout": 1.0}, training=True)
+    rate = {"options": {"dropout": 1.0}, "training": True, "ask": "part"}
+    yield ask("dropout", "rate 1, in training, `self_attention` alone", (4, 2, 6), x, x, x, path="self_attention", first=True, **rate)
+    yield ask("dropout", "rate 1, in training, `feed_forward` alone", (4, 2, 6), x, path="feed_forward", **rate)
     yield ask("dropout", "rate 1, in evaluation mode", (4, 2, 6), x, options={"dropout": 1.0})
     yield ask("dropout", "rate 0, in training", (4, 2, 6), x, training=True, hidden=True)
     yield ask("dtype and device", "the dtype of the result, for float32 and float64", (4, 2, 6), x, ask="dtypes")
@@ -1673,6 +1698,27 @@ class dropout_without_a_mode(Layer):
 class dropout_rate_ignored(Layer):
     def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
         super().__init__(d_model, n_heads, d_ff)
+
+
+@EncoderLayer.mistake("`self_attention` is made without the dropout rate. It takes one, beside the layer's own dropout.")
+class attention_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.self_attention = Heads(d_model, n_heads)
+
+
+@EncoderLayer.mistake("`feed_forward` is made without the dropout rate. It takes one, beside the layer's own dropout.")
+class feed_forward_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.feed_forward = Feed(d_model, d_ff)
+
+
+@EncoderLayer.mistake("Neither part is made with the dropout rate. Both take one, beside the layer's own dropout.")
+class parts_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.self_attention, self.feed_forward = Heads(d_model, n_heads), Feed(d_model, d_ff)
 
 
 @EncoderLayer.mistake("The parts are hidden in a plain list, where nn.Module does not look, so the layer has no parameters. Assign each to `self`.")

@@ -96,6 +96,21 @@ def test_named_inputs_reach_forward():
     assert not asked(Right, "output", X, named={"mask": mask})["value"].array[..., 1].any()
 
 
+def test_a_part_is_asked_alone_and_start_values_are_left_alone():
+    alone = asked(Right, "part", X, named={"path": "linear"})["value"].array
+    whole = asked(Right, "output", X)["value"].array
+    np.testing.assert_allclose(alone, whole - np.arange(3), rtol=1e-5, atol=1e-5)
+    assert asked(Right, "part", X, named={"path": "linear", "first": True})["value"].array.shape == (2, 3)
+
+    class Zero(Right):
+        def __init__(self, d_model):
+            super().__init__(d_model)
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+
+    assert (asked(Zero, "output", X, seed=None)["value"].array == np.arange(3)).all()
+
+
 def test_parameters_are_told_by_name():
     assert asked(Right, "parameters")["value"] == {"linear.weight": "(3, 3)", "linear.bias": "(3,)"}
 
@@ -125,7 +140,7 @@ def test_training_mode_is_set():
     "parameters, told",
     [
         ({"linear.weight": "(3, 3)"}, "a parameter `linear.bias` that this module should not have"),
-        ({"w.weight": "(3, 3)"}, "no parameter `w.weight`; this module has `linear.weight`, `linear.bias`"),
+        ({"w.weight": "(3, 3)"}, "no parameter `w.weight`; in its place there is `linear.bias`, `linear.weight`"),
         ({"linear.weight": "(3, 4)", "linear.bias": "(3,)"}, "`linear.weight` to have shape (3, 4), got (3, 3)"),
     ],
 )
