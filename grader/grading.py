@@ -105,6 +105,7 @@ def grade_notebook(
         files: what lies beside the notebook, by name.
     """
     checksets = hidden_checksets(lesson, seed)
+    own = {cell.source for cell in release_notebook(lesson).cells}
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
     answered = {_answered(cell) for cell in notebook.cells}
@@ -117,7 +118,7 @@ def grade_notebook(
             elif is_copy(cell):
                 cell.outputs = [nbformat.v4.new_output("stream", text=NOT_RUN)]
             else:
-                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell)))
+                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell), figures=cell.source not in own))
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
         # In the lesson's order, whatever the notebook's: stand-ins come in for earlier exercises only.
         for exercise in (name for name in checksets if name in tests):
@@ -146,7 +147,7 @@ class Session:
         self.sandbox, self.files = sandbox, files
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.student: Student | None = None
-        self.steps: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, tuple]] = []
         self.troubles: dict[str, dict[str, Any]] = {}  # exercise -> what became of the cell that answers it
 
     def __enter__(self) -> Session:
@@ -155,10 +156,10 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self._close()
 
-    def run(self, source: str, exercise: str | None = None) -> list[NotebookNode]:
-        """The outputs of a cell, which answers `exercise` if that is given."""
+    def run(self, source: str, exercise: str | None = None, figures: bool = True) -> list[NotebookNode]:
+        """The outputs of a cell, which answers `exercise` if that is given; with the lesson's figures or without."""
         try:
-            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source)]
+            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source, figures)]
         except Died as death:
             trouble, outputs = _outcome(death, "its cell"), [_error(death)]
         else:
@@ -192,13 +193,13 @@ class Session:
             return trouble
         return outcome
 
-    def _step(self, what: str, argument: str) -> Any:
+    def _step(self, what: str, *arguments: Any) -> Any:
         try:
-            result = getattr(self._open(), what)(argument)
+            result = getattr(self._open(), what)(*arguments)
         except Died:
             self._close()
             raise
-        self.steps.append((what, argument))
+        self.steps.append((what, arguments))
         return result
 
     def _open(self) -> Student:
@@ -210,8 +211,9 @@ class Session:
             self.student = self.sandbox.student(self.files, seconds=left)
             self.student.__enter__()
             for step in list(self.steps):
+                what, arguments = step
                 try:
-                    getattr(self.student, step[0])(step[1])
+                    getattr(self.student, what)(*arguments)
                 except Died:
                     self.steps.remove(step)
                     self._close()

@@ -34,6 +34,7 @@ SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be kille
 WRITABLE = ["/tmp", "/dev/shm"] if SANDBOXED else [tempfile.mkdtemp(prefix="grader-")]
 WORK = Path(WRITABLE[0]) / "work"
 NO_INPUT = "input() is not available while a notebook is graded: give the value in the code"
+NOT_DRAWN = "(A figure of the lesson's own is not drawn while a notebook is graded. It is in yours.)"
 ITEM = 100  # what an output counts besides its text
 CUT = "\n… output cut here: more than {limit} bytes\n"
 PR_SET_DUMPABLE = 4
@@ -105,7 +106,7 @@ def give_students_their_own_utils() -> None:
     """What a submission patches in the `utils` that it imports is then not what calls its answers."""
     for name in [name for name in sys.modules if name.split(".")[0] == "utils"]:
         del sys.modules[name]
-    importlib.import_module("utils")
+    importlib.import_module("utils.plots")
 
 
 def clean_up(fork: int) -> int:
@@ -212,6 +213,7 @@ class Runner:
 
     def __init__(self, shell: Any, output_bytes: int) -> None:
         self.shell, self.outputs = shell, Outputs(output_bytes)
+        self.plots = importlib.import_module("utils.plots")
         self.held: dict[str, Any] = {}
         shell.display_pub.publish = self.outputs.display
         shell.displayhook.write_format_data = lambda data, metadata=None: self.outputs.result(data, metadata or {})
@@ -222,10 +224,11 @@ class Runner:
         sys.stdout, sys.stderr = Stream("stdout", self.outputs), Stream("stderr", self.outputs)
         sys.stdin = open(os.devnull)
 
-    def run_cell(self, source: str) -> list[dict]:
-        """Runs one cell; returns its outputs as a notebook would hold them."""
+    def run_cell(self, cell: dict[str, Any]) -> list[dict]:
+        """Runs one cell; returns its outputs as a notebook would hold them, the lesson's figures if they are wanted."""
         self.outputs.begin()
-        result = self.shell.run_cell(source, store_history=True)
+        self.plots.instead = None if cell["figures"] else self.outputs.not_drawn
+        result = self.shell.run_cell(cell["source"], store_history=True)
         if result.error_before_exec is not None and not self.outputs.has_error():
             self.shell.showtraceback(
                 (type(result.error_before_exec), result.error_before_exec, result.error_before_exec.__traceback__)
@@ -284,6 +287,9 @@ class Outputs:
 
     def display(self, data: dict, metadata: dict | None = None, **_: Any) -> None:
         self._add({"output_type": "display_data", "data": bundle(data), "metadata": {}})
+
+    def not_drawn(self) -> None:
+        self.display({"text/plain": NOT_DRAWN})
 
     def result(self, data: dict, metadata: dict) -> None:
         self._add({"output_type": "execute_result", "data": bundle(data), "metadata": {}})

@@ -217,13 +217,17 @@ class Student:
         if self.wire is not None:
             self._close()
 
-    def run_cell(self, source: str) -> list[dict[str, Any]]:
+    def run_cell(self, source: str, figures: bool = True) -> list[dict[str, Any]]:
         """The outputs of a cell, as a notebook holds them.
+
+        Args:
+            source: the cell's.
+            figures: whether to draw what `utils.plots` is asked for; a sentence stands there if not.
 
         Raises:
             Died: it ended the fork, or had to be ended.
         """
-        outputs = self._ask({"do": "run_cell", "what": source})
+        outputs = self._ask({"do": "run_cell", "what": {"source": source, "figures": figures}})
         if not isinstance(outputs, list):
             raise self._end("protocol")
         return cut([output for item in outputs if (output := rebuilt(item))], self.sandbox.limits.output_bytes)

@@ -8,7 +8,7 @@ import pytest
 
 from grader.__main__ import main
 from grader.demo import submission
-from grader.grading import grade_file, grade_notebook, hidden_checksets, new_seed
+from grader.grading import Session, grade_file, grade_notebook, hidden_checksets, new_seed
 from grader.sandbox import Limits, Sandbox
 from grader.submission import read_submission, release_notebook, repair
 
@@ -99,11 +99,35 @@ def test_each_test_cell_has_a_card_and_one_number(sandbox):
 def test_figures_and_text_of_student_cells_are_kept_but_scripts_are_not(sandbox):
     shown = cells(
         softmax="from IPython.display import HTML, display\n"
-        "display(HTML('<script>alert(1)</script><b onclick=\"x()\">bold</b>'))\nprint('hello')"
+        "display(HTML('<script>alert(1)</script><b onclick=\"x()\">bold</b>'))\nprint('hello')\n"
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
     )
     outputs = json.dumps([c.get("outputs", []) for c in graded(sandbox, shown).notebook.cells])
     assert "hello" in outputs and "<b>bold</b>" in outputs and "image/png" in outputs
     assert "<script" not in outputs and "onclick" not in outputs
+
+
+def test_the_lessons_own_figures_are_not_drawn_but_those_of_changed_cells_are(sandbox):
+    notebook = submission(LESSON, cells(softmax="def softmax(x, axis=-1):\n    return x"))
+    own = [cell for cell in notebook.cells if cell.cell_type == "code" and "plots.bars(" in cell.source]
+    own[0].source += "\n# looked at"
+    notebook = grade_notebook(repair(notebook, release_notebook(LESSON)), LESSON, new_seed(), sandbox).notebook
+    changed, unchanged = (
+        next(cell.outputs for cell in notebook.cells if cell.source == one.source) for one in own[:2]
+    )
+    assert [list(output.data) for output in changed] == [["text/plain", "image/png"]]
+    assert [list(output.data) for output in unchanged] == [["text/plain"]]
+    assert "is not drawn while a notebook is graded" in unchanged[0].data["text/plain"]
+
+
+def test_a_cell_whose_figure_is_not_drawn_still_runs(sandbox):
+    setup = next(cell.source for cell in release_notebook(LESSON).cells if cell.cell_type == "code")
+    drawing = "plots.bars([1.0], ['a'])\nlast = plots.bars([2.0], ['b'])\nlast_words = 'b'"
+    with Session(sandbox, {}) as session:
+        session.run(setup)
+        (told,) = session.run(drawing + "\nplots.bars([1.0], [])", figures=False)[-1:]
+        assert told.output_type == "error" and "expected" in told.evalue
+        assert session.run("print(last, last_words)")[0].text == "None b\n"
 
 
 @pytest.fixture
