@@ -224,5 +224,6 @@ def worker_pool(jobs: int, limits: Limits, unprotected: bool) -> ProcessPoolExec
 
     if not unprotected:
         Sandbox.require()  # one sentence here, not a broken pool later
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, spawn, start_worker, (limits, unprotected))
+    server = multiprocessing.get_context("forkserver")  # imports what workers need once for all of them
+    server.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(jobs, server, start_worker, (limits, unprotected))
