@@ -15,7 +15,7 @@ TEST_READY := .venv/ready-for-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test demo release bundle lint bench-grading bench-scale clean bubblewrap browser
+.PHONY: help lab test demo release bundle mistakes lint bench-grading bench-scale clean bubblewrap browser
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ release: $(READY) ## build notebooks/ from solutions/
 
 bundle: $(READY) ## make the students' zip in build/
 	$(PYTHON_HERE) -m grader bundle
+
+mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are caught and named
+	$(PYTHON_HERE) tests/grader/proof.py
 
 lint: $(TEST_READY) ## look for slips in the code
 	$(PYTHON_HERE) -m ruff check

@@ -13,6 +13,7 @@ COMMANDS = {
     "release": ("grader.release", "build the notebooks from the lesson files"),
     "grade": ("grader.grading", "grade notebooks on the spot"),
     "autograde": ("grader.autograde", "grade a class into the gradebook"),
+    "report": ("grader.report", "write an HTML page about a graded class"),
     "bundle": ("grader.bundle", "make the zip for students"),
     "demo": ("grader.demo", "make a small class, grade it, print the table"),
 }

@@ -26,8 +26,8 @@ from grader.sandbox import Died, Sandbox, Student
 from grader.sanitise import safe_outputs
 from grader.spec import load_lesson
 from grader.submission import is_copy, lesson_of, read_submission, release_notebook, repair
+from utils import stand_ins
 from utils.card import Card
-from utils.carry import STAND_INS
 from utils.checkset import CheckSet
 from utils.judge import Verdict, judge_answer
 from utils.values import printable
@@ -40,6 +40,7 @@ _PARTS = {  # of an outcome, besides its value
     "missing": {},
     "undefined": {"message": str},
     "refused": {"message": str},
+    "unfit": {"message": str},
 }
 
 
@@ -124,10 +125,15 @@ def grade_notebook(
         for exercise in (name for name in checksets if name in tests):
             begin = time.monotonic()
             ask = session.ask if exercise in answered else _nothing
-            verdict = judge_answer(checksets[exercise], ask, graded.results, STAND_INS)
+            verdict = judge_answer(checksets[exercise], ask, graded.results, stand_ins.NAMES)
             graded.results[exercise], graded.seconds[exercise] = verdict, time.monotonic() - begin
             tests[exercise].outputs = _outputs(verdict)
-    notebook.metadata["grader"] = {"seed": seed, "exercises": graded.exercises(), "seconds": graded.seconds}
+    notebook.metadata["grader"] = {
+        "seed": seed,
+        "exercises": graded.exercises(),
+        "seconds": graded.seconds,
+        "incidents": list(session.incidents),
+    }
     return graded
 
 
@@ -149,6 +155,7 @@ class Session:
         self.student: Student | None = None
         self.steps: list[tuple[str, tuple]] = []
         self.troubles: dict[str, dict[str, Any]] = {}  # exercise -> what became of the cell that answers it
+        self.incidents: dict[str, None] = {}  # sentences for an instructor's eyes, in order
 
     def __enter__(self) -> Session:
         return self
@@ -162,6 +169,7 @@ class Session:
             outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source, figures)]
         except Died as death:
             trouble, outputs = _outcome(death, "its cell"), [_error(death)]
+            self.incidents[f"a cell {death.sentence}"] = None
         else:
             error = next((output for output in outputs if output.output_type == "error"), None)
             trouble = error and _undefined(exercise, error)
@@ -185,8 +193,11 @@ class Session:
             outcome = self._open().call(request)
         except Died as death:
             self._close()
+            self.incidents[f"{request['name']} {death.sentence}"] = None
             return _outcome(death, request["name"])
         outcome = _rebuilt(outcome)
+        if outcome is not None and outcome["status"] == "refused":
+            self.incidents[outcome["message"]] = None
         if outcome is None:
             return {"status": "killed", "message": f"{request['name']} sent back something that is no result"}
         if trouble and outcome["status"] == "undefined":

@@ -11,10 +11,11 @@ import jupytext
 from nbformat.notebooknode import NotebookNode
 
 from grader.errors import GraderError
+from utils.carry import on_tensors
 
 COURSE_ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-PRELUDE = "import math\n\nimport numpy as np\n"
+LIBRARIES = ("math", "numpy", "torch")  # what solutions may build on
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class LessonSource:
         return {cell.metadata["solution"]: without_markers(cell.source) for cell in marked}
 
     @property
-    def carried(self) -> list[str]:
-        """The exercises of earlier lessons that this one asks `carry` for."""
+    def carried(self) -> dict[str, bool]:
+        """The exercises of earlier lessons that this one asks `carry` for, and whether on tensors."""
         calls = (
             node
             for cell in self.cells
@@ -47,14 +48,31 @@ class LessonSource:
             for node in ast.walk(ast.parse(cell.source))
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry"
         )
-        return [argument.value for call in calls for argument in call.args]
+        return {argument.value: bool(call.keywords) for call in calls for argument in call.args}
+
+    @property
+    def imports(self) -> str:
+        """The lesson's imports of what solutions may build on."""
+        nodes = (
+            node
+            for cell in self.cells
+            if cell.cell_type == "code" and "import" in cell.source
+            for node in ast.walk(ast.parse(cell.source))
+        )
+        return "\n".join(
+            ast.unparse(node)
+            for node in nodes
+            if (isinstance(node, ast.Import) and node.names[0].name.split(".")[0] in LIBRARIES)
+            or (isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in LIBRARIES)
+        )
 
     def namespace(self) -> dict[str, Any]:
         """What the solution cells define: the reference implementations, on those of earlier lessons."""
         names: dict[str, Any] = {"__name__": f"solutions.{self.name}"}
-        exec(PRELUDE, names)
-        for name in self.carried:
-            names[name] = _earlier(name, self).namespace()[name]
+        exec(self.imports, names)
+        for name, tensors in self.carried.items():
+            solution = _earlier(name, self).namespace()[name]
+            names[name] = on_tensors(solution) if tensors else solution
         for source in self.solutions.values():
             exec(compile(source, f"{self.name}.py", "exec"), names)
         return names

@@ -31,7 +31,7 @@ import numpy as np
 from grader.errors import GraderError
 from utils import probe
 from utils.checkset import CheckSet, Mistake, Question
-from utils.values import plain
+from utils.values import Tensor, plain
 
 NUMPY_ONLY = ("torch", "scipy", "sklearn")
 VISIBLE_SEED = 2017  # the year of the paper; any fixed number serves
@@ -61,6 +61,30 @@ class Case:
         self.otherwise, self.stand_ins = otherwise, stand_ins
 
 
+class ModuleCase(Case):
+    """One question about a class whose instances are PyTorch modules (see `utils.modules`).
+
+    Args:
+        aspect, says, hidden, zeros_exact, otherwise, stand_ins: as for a `Case`.
+        build: the constructor's positional arguments; `options` its named ones.
+        inputs: forward's positional arguments; `named` its named ones.
+        ask: what is looked at, one of `utils.modules.QUESTIONS`.
+        training: whether the module is in training mode.
+        seed: gives the parameters' numbers.
+    """
+
+    def __init__(
+        self, aspect: str, says: str, build: tuple, inputs: tuple = (), *, ask: str = "output", seed: int = 0,
+        training: bool = False, options: dict[str, Any] | None = None, hidden: bool = False,
+        zeros_exact: bool = False, otherwise: str = "", stand_ins: tuple[str, ...] = (), **named: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            aspect, says, probe="module", hidden=hidden, zeros_exact=zeros_exact, otherwise=otherwise,
+            stand_ins=stand_ins, ask=ask, build=list(build), options=options or {}, seed=seed, training=training,
+            inputs=list(inputs), named=named,
+        )  # fmt: skip
+
+
 @dataclass
 class Misconception:
     """A known wrong solution: a stable name, what runs, and the hint it earns."""
@@ -85,6 +109,7 @@ class Exercise:
     aspects: dict[str, float]
     cases: Callable[[np.random.Generator], Iterator[Case]]
     returns: list[str]
+    refuse: tuple[str, ...]
     misconceptions: list[Misconception] = field(default_factory=list)
 
     @property
@@ -102,16 +127,17 @@ class Exercise:
 
     def checkset(self, seed: int) -> CheckSet:
         """All questions, hidden ones too, for the inputs that `seed` gives."""
-        return self._checkset(list(self.cases(np.random.default_rng(seed))), with_names=True)
+        return self._checkset(list(self.cases(np.random.default_rng(seed))), recorded=False)
 
     def visible_checkset(self) -> CheckSet:
         """The questions that students may see, always the same; mistakes without their names."""
         cases = self.cases(np.random.default_rng(VISIBLE_SEED))
-        return self._checkset([case for case in cases if not case.hidden], with_names=False)
+        return self._checkset([case for case in cases if not case.hidden], recorded=True)
 
-    def _checkset(self, cases: list[Case], with_names: bool) -> CheckSet:
+    def _checkset(self, cases: list[Case], recorded: bool) -> CheckSet:
+        answer = self._settled_outcome if recorded else self._outcome
         requests = [self._request(case) for case in cases]
-        expected = [self._outcome(self.lesson.reference(self.name), request) for request in requests]
+        expected = [answer(self.lesson.reference(self.name), request) for request in requests]
         questions = [
             Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise)
             for case, request, outcome in zip(cases, requests, expected, strict=True)
@@ -121,10 +147,10 @@ class Exercise:
                 misconception.title,
                 misconception.hint,
                 [
-                    None if _equal(outcome := self._outcome(misconception.wrong, request), right) else outcome
+                    None if _equal(outcome := answer(misconception.wrong, request), right) else outcome
                     for request, right in zip(requests, expected)
                 ],
-                misconception.name if with_names else "",
+                "" if recorded else misconception.name,
             )
             for misconception in self.misconceptions
         ]
@@ -133,16 +159,36 @@ class Exercise:
     def _request(self, case: Case) -> dict[str, Any]:
         if case.aspect not in self.aspects:
             raise GraderError(f"{self.name}: a case counts for '{case.aspect}', which is none of {list(self.aspects)}")
+        kwargs = case.kwargs
+        if isinstance(case, ModuleCase):
+            kwargs = kwargs | {"parameters": self._parameters(case.kwargs)}
         return {
             "name": self.name,
             "probe": case.probe,
             "args": plain(list(case.args)),
-            "kwargs": plain(case.kwargs),
-            "refuse": list(self.lesson.refuse),
+            "kwargs": plain(kwargs),
+            "refuse": [*self.lesson.refuse, *self.refuse],
         } | ({"stand_ins": list(case.stand_ins)} if case.stand_ins else {})
+
+    def _parameters(self, asked: dict[str, Any]) -> dict[str, str]:
+        """The parameters that a module ought to have; none where it cannot be built, as is then asked about."""
+        from utils.modules import shapes  # needs torch
+
+        try:
+            return shapes(self.lesson.reference(self.name)(*asked["build"], **asked["options"]))
+        except ValueError:
+            return {}
 
     def _outcome(self, function: Callable, request: dict[str, Any]) -> dict[str, Any]:
         return probe.run({self.name: function}, request | {"refuse": [], "stand_ins": []})
+
+    def _settled_outcome(self, function: Callable, request: dict[str, Any]) -> dict[str, Any]:
+        """The outcome, float32 numbers computed in float64: those have the same digits on every machine."""
+        outcome = self._outcome(function, request)
+        if (widened := _widened(request)) is request:
+            return outcome
+        wide = self._outcome(function, widened)
+        return _narrowed(wide, outcome) if _equal(_narrowed(wide, outcome), outcome) else outcome
 
 
 class Lesson:
@@ -152,13 +198,21 @@ class Lesson:
         self.name, self.refuse = name, refuse
         self.exercises: dict[str, Exercise] = {}
 
-    def exercise(self, aspects: dict[str, float], returns: tuple[str, ...] = ()) -> Callable[[Callable], Exercise]:
-        """Makes an exercise of a function that yields its cases; the function's name is the exercise's."""
+    def exercise(
+        self, aspects: dict[str, float], returns: tuple[str, ...] = (), refuse: tuple[str, ...] = ()
+    ) -> Callable[[Callable], Exercise]:
+        """Makes an exercise of a function that yields its cases; the function's name is the exercise's.
+
+        Args:
+            aspects: points by aspect; without the first the others earn nothing.
+            returns: the names of the results, where there are several.
+            refuse: what answers may not call, besides what the lesson refuses (see `utils.byhand`).
+        """
 
         def register(cases: Callable) -> Exercise:
             if cases.__name__ in self.exercises:
                 raise GraderError(f"{self.name}: the exercise {cases.__name__} is described twice")
-            exercise = Exercise(cases.__name__, self, aspects, cases, list(returns))
+            exercise = Exercise(cases.__name__, self, aspects, cases, list(returns), refuse)
             self.exercises[exercise.name] = exercise
             return exercise
 
@@ -195,6 +249,30 @@ def load_lesson(name: str) -> Lesson:
     if name not in lesson_names():
         raise GraderError(f"there is no lesson '{name}': the lessons are {', '.join(lesson_names())}")
     return importlib.import_module(f"grader.exercises.{name}").LESSON
+
+
+def _widened(value: Any) -> Any:
+    """A request with float64 in place of float32; the very same where there is none."""
+    if isinstance(value, dict):
+        parts = {key: _widened(item) for key, item in value.items()}
+        return parts if any(parts[key] is not value[key] for key in parts) else value
+    if isinstance(value, list):
+        items = [_widened(item) for item in value]
+        return items if any(one is not other for one, other in zip(items, value)) else value
+    if isinstance(value, Tensor) and value.array.dtype == np.float32:
+        return Tensor(value.array.astype(np.float64))
+    return value
+
+
+def _narrowed(value: Any, like: Any) -> Any:
+    """`value`, its tensors in the dtypes of those in `like`; as it is where the two are not alike."""
+    if isinstance(value, dict) and isinstance(like, dict) and value.keys() == like.keys():
+        return {key: _narrowed(value[key], like[key]) for key in value}
+    if isinstance(value, list) and isinstance(like, list) and len(value) == len(like):
+        return [_narrowed(one, other) for one, other in zip(value, like)]
+    if isinstance(value, Tensor) and isinstance(like, Tensor):
+        return Tensor(value.array.astype(like.array.dtype))
+    return value
 
 
 def _equal(outcome: dict[str, Any], right: dict[str, Any]) -> bool:

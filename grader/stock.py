@@ -16,9 +16,8 @@ from typing import Any
 from IPython.display import display
 
 from grader.grading import hidden_checksets, new_seed
-from utils import probe
+from utils import probe, stand_ins
 from utils.card import Card
-from utils.carry import STAND_INS
 from utils.judge import Verdict, judge_answer
 
 _seed = new_seed()
@@ -36,7 +35,7 @@ def grade(lesson: str, exercise: str, namespace: dict[str, Any]) -> float:
         with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
             return probe.run(namespace, request)
 
-    verdict = judge_answer(checksets[exercise], ask, earlier, STAND_INS)
+    verdict = judge_answer(checksets[exercise], ask, earlier, stand_ins.NAMES)
     _verdicts[lesson, exercise] = verdict
     display(Card(verdict, graded=True))
     return float(verdict.score)

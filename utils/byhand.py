@@ -1,22 +1,36 @@
 """Notices when an answer leaves the work to a library that the exercise is about.
 
 A profile hook sees every Python and C function that is called, whatever name it was imported or
-bound under. It runs beside the student's code, so it stops short-cuts, not a determined attacker;
-an answer that switches the hook off is refused as well. A thread started before the call is not seen.
+bound under, and PyTorch's own hooks see its operators (`utils.operators`). They run beside the
+student's code, so they stop short-cuts, not a determined attacker; an answer that switches the
+profile hook off is refused as well. A thread started before the call is not seen.
 """
 
 from __future__ import annotations
 
 import _thread
 import gc
+import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any
 
-STAND_INS: dict[str, CodeType] = {}  # the course's, by exercise, in its order: `utils.carry` fills this in
+# The code of the course's stand-ins, by exercise, in its order: `utils.stand_ins` fills this in.
+STAND_INS: dict[str, set[CodeType]] = {}
+
+# What an answer may be refused, besides whole libraries, by the names of the operators that do it.
+OPERATORS = {
+    "F.scaled_dot_product_attention": r"scaled_dot_product_attention|_scaled_dot_product_\w+|_safe_softmax|flex_attention",
+    "nn.MultiheadAttention": r"multi_head_attention_forward|_native_multi_head_attention|_transformer_\w+_fwd",
+    "nn.LayerNorm": r"(native_)?layer_norm",
+    "nn.GroupNorm": r"(native_)?group_norm",
+    "F.cross_entropy": r"cross_entropy(_loss)?",
+    "F.kl_div": r"kl_div",
+}
+MODULES = {"nn.Transformer": "torch.nn.modules.transformer"}  # ... or by the module of its Python code
 
 
 class Refused(Exception):
@@ -28,6 +42,8 @@ class Watch:
 
     def __init__(self, exercise: str, refuse: list[str]) -> None:
         self.exercise, self.refuse = exercise, tuple(refuse)
+        self.libraries = {MODULES.get(name, name) for name in refuse if name not in OPERATORS}
+        self.operators = {name: re.compile(OPERATORS[name]) for name in refuse if name in OPERATORS}
         self.seen = ""
         self.free = _earlier_stand_ins(exercise)
         self.inside = 0  # how many of them are being called
@@ -55,10 +71,26 @@ class Watch:
             module, name = _module_of(arg), getattr(arg, "__name__", "?")
         else:
             return
-        if isinstance(module, str) and module.split(".")[0] in self.refuse:
-            library = module.split(".")[0]
+        if not isinstance(module, str):
+            return
+        library = module.split(".")[0]
+        if library in self.libraries or module in self.libraries:
             self.seen = self.seen or (f"{library}'s {name}" if name != "<module>" else f"for {library}")
             raise Refused
+
+    def operator(self, name: str) -> None:
+        """Hears of a PyTorch operator that is about to run."""
+        if not self.inside and any(pattern.fullmatch(name) for pattern in self.operators.values()):
+            self.seen = self.seen or f"PyTorch's {name}"
+            raise Refused
+
+    def torch(self) -> Any:
+        """PyTorch's hooks, where operators are refused."""
+        if not self.operators:
+            return nullcontext()
+        from utils import operators
+
+        return operators.watch(self.operator)
 
 
 # What leads round the hook, and the module that may call it: a bare thread has none.
@@ -79,7 +111,8 @@ def watch(exercise: str, refuse: list[str]) -> Iterator[Watch]:
     threading.setprofile(hook)
     sys.setprofile(hook)
     try:
-        yield seen
+        with seen.torch():
+            yield seen
         if sys.getprofile() is not hook and not seen.seen:  # Python drops a hook that raised
             seen.seen = "sys.setprofile"
     finally:
@@ -93,7 +126,7 @@ def _earlier_stand_ins(exercise: str) -> set[CodeType]:
     """The code of the stand-ins that an answer may call: later ones would give it away."""
     names = list(STAND_INS)
     earlier = names[: names.index(exercise)] if exercise in names else names
-    return {STAND_INS[name] for name in earlier}
+    return set().union(*(STAND_INS[name] for name in earlier))
 
 
 def _module_of(function: Any) -> str | None:

@@ -12,7 +12,7 @@ from utils.judge import Verdict
 
 MAX_ROWS, MAX_COLUMNS = 8, 9
 _COLOURS = {"passed": "#2a8f47", "partial": "#a87400"}  # legible on white and on black
-_MARKS = {True: "✓", False: "✗"}
+_MARKS = {True: "✓", False: "✗", None: "–"}
 
 
 class Card:
@@ -35,15 +35,15 @@ class Card:
     def headline(self) -> str:
         """The verdict in one line: "softmax: 3 of 4 aspects pass"."""
         verdict = self.verdict
-        name, right = verdict.checkset.exercise, sum(verdict.aspects.values())
+        name = verdict.checkset.exercise
         if verdict.status == "missing":
             told = "not answered yet"
         elif verdict.status == "passed":
             told = "all checks pass"
         else:
-            told = f"{right} of {len(verdict.aspects)} aspects pass"
-            if right and verdict.score == 0:
-                told = f"not yet: “{next(iter(verdict.aspects))}” comes first"
+            told = f"{sum(map(bool, verdict.aspects.values()))} of {len(verdict.aspects)} aspects pass"
+            if verdict.score == 0:
+                told = f"not right yet, “{next(iter(verdict.aspects))}” comes first"
         points = f" ({verdict.score:g} of {verdict.checkset.max_score:g} points)" if self.graded else ""
         return f"{name}: {told}{points}"
 
@@ -54,7 +54,7 @@ class Card:
             lines += [f"  {_MARKS[passed]} {aspect}" for aspect, passed in self.verdict.aspects.items()]
         lines += [f"  {label}: {sentence}" for label, sentence in self._notes()]
         if mismatch := self._shown():
-            lines += ["  expected", _indented(mismatch.wanted), "  got", _indented(mismatch.got)]
+            lines += ["  expected", _indented(mismatch.wanted), "  got", _indented(mismatch.got, mismatch.wanted)]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -70,7 +70,7 @@ class Card:
             )
             parts.append(f'<div style="margin-top:.3em">{items}</div>')
         for label, sentence in self._notes():
-            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {_with_code(sentence)}</div>')
+            parts.append(f'<div style="margin-top:.4em"><b>{escape(label)}:</b> {with_code(sentence)}</div>')
         if mismatch := self._shown():
             parts.append(
                 '<div style="display:flex;flex-wrap:wrap;gap:1.5em;margin-top:.5em;overflow-x:auto">'
@@ -104,7 +104,7 @@ class Card:
         return failure.mismatch
 
 
-def _with_code(sentence: str) -> str:
+def with_code(sentence: str) -> str:
     """A sentence as HTML, what stands in backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
 
@@ -114,9 +114,16 @@ def _as_sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def _indented(array: np.ndarray) -> str:
-    text = np.array2string(array, precision=3, suppress_small=True, threshold=80, edgeitems=3)
+def _indented(array: np.ndarray, other: np.ndarray | None = None) -> str:
+    """An array's numbers; in full where they would else look like those of `other`, which differ."""
+    text, same = (_numbers(one, suppress_small=True) for one in (array, array if other is None else other))
+    if other is not None and text == same:
+        text = _numbers(array, formatter={"float_kind": lambda number: f"{number:.3g}"})
     return "\n".join("    " + line for line in text.splitlines())
+
+
+def _numbers(array: np.ndarray, **how: object) -> str:
+    return np.array2string(array, precision=3, threshold=80, edgeitems=3, **how)
 
 
 def _table(title: str, array: np.ndarray, mismatch: Mismatch) -> str:
@@ -147,12 +154,9 @@ def _table(title: str, array: np.ndarray, mismatch: Mismatch) -> str:
 
 
 def _wrong_cells(mismatch: Mismatch, lead: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
-    if mismatch.index is None:
+    if mismatch.wrong is None:
         return np.zeros(shape, bool)
-    got, wanted = (np.atleast_2d(array[lead])[: shape[0], : shape[1]] for array in (mismatch.got, mismatch.wanted))
-    if wanted.dtype.kind != "f":
-        return got != wanted
-    return ~np.isclose(got.astype(float), wanted.astype(float), rtol=1e-4, atol=1e-4)
+    return np.atleast_2d(mismatch.wrong[lead])[: shape[0], : shape[1]]
 
 
 def _cell(number: np.generic, scale: float, wrong: bool) -> str:

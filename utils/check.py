@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from utils import probe
+from utils import probe, stand_ins
 from utils.card import Card
-from utils.carry import STAND_INS
 from utils.checkset import SUFFIX, CheckSet, read
 from utils.judge import Verdict, evaluate, judge_answer
 
@@ -57,7 +56,7 @@ def _verdict(name: str, checksets: dict[str, CheckSet], namespace: dict[str, Any
         return verdict
     before = itertools.takewhile(lambda other: other != name, checksets)
     earlier = {other: evaluate(checksets[other], ask) for other in before if other in namespace}
-    return judge_answer(checksets[name], ask, earlier, STAND_INS)
+    return judge_answer(checksets[name], ask, earlier, stand_ins.NAMES)
 
 
 def _checksets(folder: Path) -> dict[str, CheckSet]:

@@ -6,7 +6,7 @@ anything. Kind, dtype and shape are looked at first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ class Mismatch:
         sentence: what was expected and what came.
         part: which of several results differs ("weights"), or "" where there is one result.
         index: where the first wrong number is, or None where kind, dtype or shape is wrong.
-        got, wanted: the two arrays, where there are two to show.
+        got, wanted: the two arrays, where there are two to show; `wrong` marks what differs.
     """
 
     sentence: str
@@ -32,6 +32,7 @@ class Mismatch:
     index: tuple[int, ...] | None = None
     got: np.ndarray | None = None
     wanted: np.ndarray | None = None
+    wrong: np.ndarray | None = None
 
 
 def compare(got: Any, wanted: Any, parts: list[str] = [], zeros_exact: bool = False) -> Mismatch | None:
@@ -80,7 +81,7 @@ def _compare_list(got: Any, wanted: list, parts: list[str], zeros_exact: bool) -
         return Mismatch(f"expected {len(wanted)} results ({', '.join(names)}), got {len(got)}")
     for name, one, other in zip(names, got, wanted):
         if difference := compare(one, other, zeros_exact=zeros_exact):
-            return Mismatch(f"{name}: {difference.sentence}", name, difference.index, difference.got, difference.wanted)
+            return replace(difference, sentence=f"{name}: {difference.sentence}", part=name)
     return None
 
 
@@ -112,7 +113,7 @@ def _compare_array(got: Any, wanted: np.ndarray | Tensor, zeros_exact: bool) -> 
     if not wrong.any():
         return None
     index = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
-    return Mismatch(_wrong_numbers(array, target, wrong, index), index=index, got=array, wanted=target)
+    return Mismatch(_wrong_numbers(array, target, wrong, index), "", index, array, target, wrong)
 
 
 def _compare_number(got: Any, wanted: Any) -> Mismatch | None:
@@ -124,7 +125,7 @@ def _compare_number(got: Any, wanted: Any) -> Mismatch | None:
                 return None
             if isinstance(target, float) and _close(array.astype(float), np.asarray(target)):
                 return None
-            return Mismatch(f"expected {target:.6g}, got {array.item():.6g}")
+            return Mismatch(f"expected {_plainly(target)}, got {_plainly(array.item())}")
     kind = "a tensor with one number" if isinstance(wanted, Tensor) else f"the number {target:.6g}"
     return Mismatch(f"expected {kind}, got {describe(got)}")
 
@@ -147,10 +148,16 @@ def _close(got: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _wrong_numbers(got: np.ndarray, wanted: np.ndarray, wrong: np.ndarray, index: tuple[int, ...]) -> str:
     where = f"[{', '.join(map(str, index))}]"
+    things = "entries" if wanted.dtype.kind == "b" else "numbers"
+    exactly = "exactly " if wanted.dtype.kind == "f" and _close(got[index], wanted[index]) else ""
     return (
-        f"{int(wrong.sum())} of {wrong.size} numbers are wrong; the first is at {where}: "
-        f"expected {_short(wanted[index])}, got {_short(got[index])}"
+        f"{int(wrong.sum())} of {wrong.size} {things} are wrong; the first is at {where}: "
+        f"expected {exactly}{_short(wanted[index])}, got {_short(got[index])}"
     )
+
+
+def _plainly(number: int | float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def _short(number: Any) -> str:

@@ -31,7 +31,7 @@ class Verdict:
 
     Attributes:
         status: passed, partial, failed, error, timeout or missing.
-        aspects: for each aspect whether it passed.
+        aspects: for each aspect whether it passed; None where that cannot be told.
         failure: the first thing that went wrong, None when all passed.
         mistake: the known wrong solution that gives the same answers, where there is one.
         stood_in: earlier exercises that a stand-in was put in for, so that their mistakes cost once.
@@ -40,7 +40,7 @@ class Verdict:
     checkset: CheckSet
     score: float
     status: str
-    aspects: dict[str, bool]
+    aspects: dict[str, bool | None]
     failure: Failure | None = None
     mistake: Mistake | None = None
     stood_in: list[str] = field(default_factory=list)
@@ -105,15 +105,15 @@ def judge(checkset: CheckSet, outcomes: list[dict[str, Any]]) -> Verdict:
     it fails, the score is 0.
     """
     failures = [_failure(q, outcome, checkset) for q, outcome in zip(checkset.questions, outcomes, strict=True)]
-    passed = dict.fromkeys(checkset.aspects, True)
+    passed: dict[str, bool | None] = dict.fromkeys(checkset.aspects, True)
     for question, outcome, failure in zip(checkset.questions, outcomes, failures):
         if failure is not None:
             passed[question.aspect] = False
         elif outcome.get("changed"):
             passed[UNCHANGED if UNCHANGED in passed else question.aspect] = False
-    if UNCHANGED in passed and not any(outcome["status"] == "value" for outcome in outcomes):
-        passed[UNCHANGED] = False
     core = next(iter(passed))
+    if passed.get(UNCHANGED) and not passed[core]:
+        passed[UNCHANGED] = None  # of calls that failed, or did something else, it says nothing
     score = float(sum(points for name, points in checkset.aspects.items() if passed[name])) if passed[core] else 0.0
     first = next((failure for failure in failures if failure is not None), None)
     if first is None and not all(passed.values()):
@@ -200,6 +200,8 @@ def agree(outcome: dict[str, Any], known: dict[str, Any]) -> bool:
         return False
     if known["status"] == "error":
         return outcome["type"] == known["type"] and outcome["message"] == known["message"]
+    if known["status"] == "unfit":
+        return outcome["message"] == known["message"]
     if known["status"] != "value":
         return False
     if bool(outcome.get("changed")) != bool(known.get("changed")):

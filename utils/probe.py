@@ -14,6 +14,7 @@ An *outcome* says what came of it, with one of these as its "status":
     {"status": "missing"}                       it raised NotImplementedError
     {"status": "undefined", "message": "…"}     there is no such function
     {"status": "refused", "message": "…"}       it used what the exercise is to do by hand
+    {"status": "unfit", "message": "…"}         a class whose instances cannot even be given their weights
 
 A probe holds no expected value and no verdict: it may be read, and changed, by a student's code,
 which can thereby only make up the result of its own function.
@@ -30,6 +31,10 @@ from utils import byhand, steps
 from utils.values import Tensor, plain
 
 MAX_MESSAGE = 500
+
+
+class Unfit(Exception):
+    """A class makes something that cannot be asked: the text says why."""
 
 
 def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
@@ -51,10 +56,15 @@ def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
             np.errstate(all="ignore"),
         ):
             value = probe(function, args, kwargs)
-    except NotImplementedError:
-        return {"status": "missing"}
+    except NotImplementedError as error:
+        other = _raiser(error)
+        if other == name or not callable(namespace.get(other)):
+            return {"status": "missing"}
+        return {"status": "error", "type": "NotImplementedError", "message": f"{other} is not answered yet"}
     except byhand.Refused:
         return {"status": "refused", "message": watch.sentence()}
+    except Unfit as reason:
+        return {"status": "unfit", "message": str(reason)}
     except Exception as error:
         outcome = {"status": "error", "type": type(error).__name__, "message": _text_of(error)}
         return {"status": "refused", "message": watch.sentence()} if watch.seen else outcome
@@ -117,6 +127,20 @@ def afresh(probe: Callable) -> Callable:
     return probe_afresh
 
 
+def module(function: Callable, args: list, kwargs: dict) -> Any:
+    """What an instance of a class answers (see `utils.modules`)."""
+    from utils import modules  # needs torch
+
+    return modules.ask(function, **kwargs)
+
+
+def gradients(function: Callable, args: list, kwargs: dict) -> dict[str, Any]:
+    """The gradient of the function's (first) result, for each real argument."""
+    from utils import modules  # needs torch
+
+    return modules.function_gradients(function, args, kwargs)
+
+
 PROBES: dict[str, Callable] = {
     "call": call,
     "call_again": call_again,
@@ -124,6 +148,8 @@ PROBES: dict[str, Callable] = {
     "work_grows": work_grows,
     "product": product,
     "product_afresh": afresh(product),
+    "module": module,
+    "gradients": gradients,
 }
 
 
@@ -146,7 +172,7 @@ def _shifted(arg: Any) -> Any:
     """Another input of the same kind: the rows of an array in reverse order."""
     if isinstance(arg, np.ndarray) and arg.ndim > 0:
         return arg[::-1].copy()
-    return arg
+    return arg.flip(0) if hasattr(arg, "flip") else arg  # a tensor
 
 
 def _overwrite(value: Any) -> None:
@@ -156,6 +182,8 @@ def _overwrite(value: Any) -> None:
             _overwrite(item)
     elif isinstance(value, np.ndarray) and value.flags.writeable:
         value[...] = 77
+    elif hasattr(value, "detach"):  # a tensor
+        value.detach().fill_(77)
 
 
 def _copied(value: Any) -> Any:
@@ -167,7 +195,7 @@ def _copied(value: Any) -> Any:
         return value.copy()
     if isinstance(value, Tensor):
         return Tensor(value.array.copy())
-    return value
+    return value.clone() if hasattr(value, "clone") else value  # a tensor
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -194,7 +222,7 @@ class _stand_ins:
     def __enter__(self) -> None:
         if not self.names:
             return
-        from utils.carry import stand_in  # needs torch: only where a stand-in is asked for
+        from utils.stand_ins import stand_in  # needs torch: only where a stand-in is asked for
 
         self.own = {name: self.namespace[name] for name in self.names if name in self.namespace}
         self.namespace.update({name: stand_in(name) for name in self.names})
@@ -204,6 +232,16 @@ class _stand_ins:
             for name in self.names:
                 del self.namespace[name]
             self.namespace.update(self.own)
+
+
+def _raiser(error: BaseException) -> str:
+    """The name of the function or class whose code raised an error."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    name = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on a method's class comes first
+    return name.rpartition("<locals>.")[2].split(".")[0]
 
 
 def _text_of(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from grader.autograde import ClassAutograde, autograde, open_course, release_int
 from grader.grading import new_seed
 from grader.lessons import COURSE_ROOT, read_lesson
 from grader.options import add_limit_arguments, limits_of
+from grader.report import write_report
 from grader.submission import release_notebook
 
 ANSWERS = Path(__file__).parent / "answers"
@@ -112,7 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Releases, makes the class, grades it, writes feedback and the export, prints the table."""
+    """Releases, makes the class, grades it, writes feedback, reports and the export, prints the table."""
     from grader.release import release
 
     root = args.folder.resolve()
@@ -127,9 +128,10 @@ def main(args: argparse.Namespace) -> int:
             release_into_gradebook(lesson, course)
             graded[lesson] = autograde(lesson, course, pool, seed)
             write_feedback(lesson, course)
+            write_report(lesson, course, root / "reports")
     write_export(course, root / "grades.csv")
     print_table(told, graded, gradebook_scores(course))
-    print(f"\nGradebook, feedback and grades.csv: {args.folder}")
+    print(f"\nGradebook, feedback, reports and grades.csv: {args.folder}")
     return 0
 
 

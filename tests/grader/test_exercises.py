@@ -5,25 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from grader.spec import lesson_names, load_lesson
-from utils import probe
-from utils.judge import evaluate
+spec = importlib.util.spec_from_file_location("proof", Path(__file__).with_name("proof.py"))
+proof = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(proof)
 
-SEEDS = [0, 1, 20261123]
-EXERCISES = [exercise for name in lesson_names() for exercise in load_lesson(name).exercises.values()]
+EXERCISES = proof.exercises()
 MISTAKES = [(exercise, known) for exercise in EXERCISES for known in exercise.misconceptions]
-RIGHT = Path(__file__).parents[1] / "right_solutions"
-
-
-def right_solutions(exercise):
-    spec = importlib.util.spec_from_file_location("right", RIGHT / f"{exercise.lesson.name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {name: answer for name, answer in vars(module).items() if name.startswith(f"{exercise.name}__")}
-
-
-def verdict(exercise, checkset, answer):
-    return evaluate(checkset, lambda request: probe.run({exercise.name: answer}, request))
+SEEDS = pytest.mark.parametrize("seed", proof.SEEDS, ids=lambda seed: "visible" if seed is None else f"seed{seed}")
 
 
 @pytest.fixture(scope="module")
@@ -33,28 +21,27 @@ def checksets():
     def checkset(exercise, seed):
         key = (exercise.lesson.name, exercise.name, seed)
         if key not in made:
-            made[key] = exercise.visible_checkset() if seed is None else exercise.checkset(seed)
+            made[key] = proof.checkset(exercise, seed)
         return made[key]
 
     return checkset
 
 
-@pytest.mark.parametrize("seed", [None, *SEEDS], ids=lambda seed: "visible" if seed is None else f"seed{seed}")
+@SEEDS
 @pytest.mark.parametrize("exercise, known", MISTAKES, ids=lambda item: item.name)
 def test_each_mistake_fails_and_is_recognised(exercise, known, seed, checksets):
-    found = verdict(exercise, checksets(exercise, seed), known.wrong)
-    assert found.score < exercise.points
-    assert found.mistake is not None and found.mistake.title == known.title
+    found = proof.verdict(exercise, checksets(exercise, seed), known.wrong)
+    assert proof.is_caught(found) and proof.is_named(found, known)
     assert seed is None or found.mistake.name == known.name
 
 
-@pytest.mark.parametrize("seed", [None, *SEEDS], ids=lambda seed: "visible" if seed is None else f"seed{seed}")
+@SEEDS
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 def test_right_solutions_get_full_marks(exercise, seed, checksets):
-    answers = right_solutions(exercise)
+    answers = proof.right_solutions(exercise)
     assert len(answers) >= 3
     for name, answer in answers.items():
-        found = verdict(exercise, checksets(exercise, seed), answer)
+        found = proof.verdict(exercise, checksets(exercise, seed), answer)
         assert (found.status, found.message, found.mistake) == ("passed", "", None), name
 
 
@@ -70,3 +57,15 @@ def test_every_aspect_is_asked_about(exercise, checksets):
 def test_hints_are_one_to_three_sentences(exercise):
     for known in exercise.misconceptions:
         assert 20 < len(known.hint) < 260 and known.hint.endswith((".", "?")), known.name
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_the_page_of_mistakes_is_up_to_date(exercise):
+    page = proof.PAGE.read_text(encoding="utf-8")
+    told = page.partition(f"### {exercise.name}\n\n")[2].partition("\n\n#")[0].rstrip()
+    assert told.splitlines() == [f"- {known.title}: {known.hint}" for known in exercise.misconceptions]
+    count = f"{len(exercise.misconceptions)}"
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{exercise.name}` |"))
+    right, accused, wrong, caught, named = row.split("|")[2:7]
+    assert (int(right), int(accused)) == (len(proof.right_solutions(exercise)), 0)
+    assert wrong.strip() == caught.strip() == named.strip() == count

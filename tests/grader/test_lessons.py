@@ -10,6 +10,9 @@ TEXT = '''\
 # # A lesson
 
 # %%
+import numpy as np
+
+# %%
 raise RuntimeError("lesson code is not run to get at the solutions")
 
 # %% solution="double"
@@ -56,6 +59,16 @@ def test_markers_go_and_all_else_stays():
 def test_a_lesson_that_is_not_there_is_told_of(tmp_path):
     with pytest.raises(GraderError, match="there is no lesson file solutions/12_nowhere.py"):
         read_lesson("12_nowhere", tmp_path)
+
+
+def test_what_is_carried_on_tensors_takes_them(tmp_path):
+    torch = pytest.importorskip("torch")
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "98_tiny.py").write_text(TEXT, encoding="utf-8")
+    later = 'import torch\ndouble = carry("double", tensors=True)\n# %% solution="zero"\ndef zero(x):\n    return double(x)'
+    (tmp_path / "solutions" / "99_tiny.py").write_text(f"# %%\n{later}\n", encoding="utf-8")
+    doubled = read_lesson("99_tiny", tmp_path).namespace()["zero"](torch.tensor([1.5]))
+    assert doubled.dtype == torch.float32 and doubled.tolist() == [3.0]
 
 
 def test_the_course_is_found_by_name_alone():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from grader.spec import load_lesson
 from utils import probe
 from utils.card import Card
-from utils.carry import STAND_INS
 from utils.judge import evaluate
+from utils.stand_ins import stand_in
 
 LESSON = load_lesson("02_multi_head_attention")
 EXERCISE = LESSON.exercises["multi_head_attention"]
@@ -48,7 +48,7 @@ def test_loop_and_parallel_heads_agree_and_order_does_not_matter(n_q, n_k, n_hea
 @pytest.mark.parametrize("exercise", LESSON.exercises.values(), ids=lambda exercise: exercise.name)
 def test_stand_ins_answer_their_exercises(exercise):
     def ask(request):
-        return probe.run({exercise.name: STAND_INS[exercise.name]}, request | {"refuse": []})
+        return probe.run({exercise.name: stand_in(exercise.name)}, request | {"refuse": []})
 
     found = evaluate(exercise.checkset(3), ask)
     assert (found.status, found.message) == ("passed", "")
@@ -78,7 +78,7 @@ def multi_head_attention(x_q, x_kv, w_q, w_k, w_v, w_o, n_heads):
     output, weights = scaled_dot_product_attention(q, k, v)
     return merge_heads(output) @ w_o, weights
 """
-    attention = STAND_INS["scaled_dot_product_attention"]
+    attention = stand_in("scaled_dot_product_attention")
     namespace = {"np": np, "merge_heads": merge_heads, "scaled_dot_product_attention": attention}
     exec(source, namespace)
     found = evaluate(EXERCISE.checkset(5), lambda request: probe.run(namespace, request))

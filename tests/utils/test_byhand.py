@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils import probe
-from utils.carry import STAND_INS, stand_in
+from utils.stand_ins import load, stand_in
 
 torch = pytest.importorskip("torch")
 REQUEST = {"name": "softmax", "args": [np.array([1.0, 2.0])], "kwargs": {}, "refuse": ["torch", "scipy"]}
@@ -58,7 +58,7 @@ def in_a_thread(x):
 
 
 def the_stand_in_itself(x):
-    return STAND_INS["softmax"](x)
+    return load()["softmax"](x)
 
 
 CHEATS = [
@@ -93,3 +93,55 @@ def test_an_earlier_stand_in_is_free_only_while_it_runs():
     request = REQUEST | {"name": "attend_one_word"}
     assert probe.run({"attend_one_word": stand_in("softmax")}, request)["status"] == "value"
     assert probe.run({"attend_one_word": attend}, request)["status"] == "refused"
+
+
+# ------------------------------------------------------------------------------------- operators
+
+
+def operator_request(*refuse):
+    from utils.values import Tensor
+
+    return {"name": "f", "args": [Tensor(np.ones((1, 2, 4), np.float32))], "kwargs": {}, "refuse": list(refuse)}
+
+
+bound_before = torch.nn.functional.scaled_dot_product_attention
+ATTENTION = ["F.scaled_dot_product_attention", "nn.MultiheadAttention"]
+OPERATOR_CHEATS = [
+    (lambda x: torch.nn.functional.scaled_dot_product_attention(x, x, x), ATTENTION),
+    (lambda x: bound_before(x, x, x), ATTENTION),
+    (lambda x: getattr(torch._C._nn, "scaled_dot_" + "product_attention")(x, x, x), ATTENTION),
+    (lambda x: torch.ops.aten.scaled_dot_product_attention(x, x, x), ATTENTION),
+    (lambda x: torch.nn.MultiheadAttention(4, 2, batch_first=True)(x, x, x)[0], ATTENTION),
+    (lambda x: torch.nn.LayerNorm(4)(x), ["nn.LayerNorm"]),
+    (lambda x: torch.nn.functional.layer_norm(x, (4,)), ["nn.LayerNorm"]),
+    (lambda x: torch.native_layer_norm(x, (4,), None, None, 1e-5)[0], ["nn.LayerNorm"]),
+    (lambda x: torch.jit.trace(lambda y: torch.layer_norm(y, (4,)), x)(x), ["nn.LayerNorm"]),
+    (lambda x: torch.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)(x), ["nn.Transformer"]),
+    (lambda x: torch.nn.functional.cross_entropy(x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
+    (lambda x: torch.nn.CrossEntropyLoss()(x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
+    (lambda x: torch.nn.functional.kl_div(x, x), ["F.kl_div"]),
+]
+
+
+@pytest.mark.parametrize("answer, refuse", OPERATOR_CHEATS)
+def test_operators_are_seen_under_any_name(answer, refuse):
+    outcome = probe.run({"f": answer}, operator_request(*refuse))
+    assert outcome["status"] == "refused" and refuse[-1] in outcome["message"]
+
+
+def test_an_operator_caught_with_its_error_is_refused_too():
+    def answer(x):
+        try:
+            return torch.nn.functional.layer_norm(x, (4,))
+        except BaseException:
+            return x
+
+    assert probe.run({"f": answer}, operator_request("nn.LayerNorm"))["status"] == "refused"
+
+
+def test_other_operators_are_free():
+    def answer(x):
+        return torch.nn.Linear(4, 4)(torch.softmax(x, -1) / x.var(-1, keepdim=True).add(1))
+
+    every = ["F.scaled_dot_product_attention", "nn.MultiheadAttention", "nn.LayerNorm", "nn.Transformer", "F.kl_div"]
+    assert probe.run({"f": answer}, operator_request(*every))["status"] == "value"

@@ -52,6 +52,8 @@ def test_an_error_of_a_thousandth_is_found_where_it_is(wanted):
         ([np.ones(2), np.zeros(2)], [np.ones(2), np.ones(2)], "weights: 2 of 2 numbers are wrong"),
         (np.array([[0.0, 1.0], [2.0, 5.0]]), np.array([[0.0, 1.0], [2.0, 3.0]]),
          "1 of 4 numbers are wrong; the first is at [1, 1]: expected 3, got 5"),
+        (np.array([True]), np.array([False]), "1 of 1 entries are wrong; the first is at [0]: expected False, got True"),
+        (1048576, 4, "expected 4, got 1048576"),
         (3, 4, "expected 4, got 3"),
         (True, 1, "expected the number 1, got True"),
         ("four", 4, "expected the number 4, got a text"),

@@ -72,7 +72,8 @@ def test_score_status_and_mistake(function, score, status, mistake):
 
 def test_without_the_first_aspect_the_others_earn_nothing():
     found = verdict(lambda x: np.zeros(1) if len(x) == 1 else x.sum(axis=-1))
-    assert found.aspects == {"rows": False, "columns": True, UNCHANGED: True} and found.score == 0
+    assert found.aspects == {"rows": False, "columns": True, UNCHANGED: None} and found.score == 0
+    assert "not right yet, “rows” comes first" in Card(found).headline() and f"– {UNCHANGED}" in Card(found).text()
 
 
 def test_an_error_that_is_asked_for_may_have_other_words():
@@ -113,6 +114,13 @@ def test_a_graded_card_tells_points_but_shows_no_arrays():
     found = verdict(lambda x: x.mean(axis=-1))
     assert "(0 of 4 points)" in Card(found, graded=True).html()
     assert "<table" in Card(found).html() and "<table" not in Card(found, graded=True).html()
+
+
+def test_a_tiny_number_where_zero_is_asked_is_told_apart_from_it():
+    asked = Question("f", "x", {"name": "f", "args": []}, value(np.array([0.0, 1.0])), zeros_exact=True)
+    found = evaluate(CheckSet("f", {"f": 1}, [asked], []), lambda request: value(np.array([1e-9, 1.0])))
+    assert "expected exactly 0, got 1e-09" in found.message
+    assert "[1e-09 1]" in Card(found).text() and Card(found).html().count("outline:2px") == 2
 
 
 def test_what_a_student_wrote_cannot_become_markup():

@@ -68,3 +68,13 @@ def test_product_afresh_sees_a_matrix_that_is_kept():
     matrix = TURN.copy()
     assert not np.array_equal(ask(lambda: matrix, "product_afresh", np.eye(2))["value"], TURN)
     assert np.array_equal(ask(TURN.copy, "product_afresh", np.eye(2))["value"], TURN)
+
+
+def test_an_unanswered_function_that_the_answer_calls_is_named():
+    def unanswered(x):
+        raise NotImplementedError
+
+    namespace = {"total": lambda x: namespace["unanswered"](x), "unanswered": unanswered}
+    outcome = probe.run(namespace, {"name": "total", "args": [1]})
+    assert (outcome["status"], outcome["message"]) == ("error", "unanswered is not answered yet")
+    assert probe.run(namespace, {"name": "unanswered", "args": [1]})["status"] == "missing"

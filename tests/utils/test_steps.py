@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from utils import probe, steps
-from utils.carry import definitions, stand_in
+from utils.carry import definitions
+from utils.stand_ins import stand_in
 
 DATA = np.arange(24.0).reshape(2, 12)
 attend = stand_in("scaled_dot_product_attention")

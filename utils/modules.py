@@ -1,0 +1,241 @@
+"""A class exercise asked through data alone: build the module, give it weights, run it, look at what comes.
+
+Weights are never sent. Both sides fill the parameters by the same recipe from name, shape and a seed,
+so what a module answers does not hang on the order in which it was built.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from utils.probe import Unfit
+
+
+def ask(
+    kind: type, *, ask: str, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool,
+    inputs: list, named: dict,
+) -> Any:  # fmt: skip
+    """What a module of this kind answers.
+
+    Args:
+        kind: the student's class.
+        ask: one of `QUESTIONS`.
+        build, options: the constructor's positional and named arguments.
+        parameters: the shape of each parameter by name, as text, as they ought to be.
+        seed: gives the parameters' numbers.
+        training: whether the module is in training mode.
+        inputs, named: forward's positional and named arguments.
+
+    Raises:
+        Unfit: it is no nn.Module, or its parameters have other names or shapes.
+    """
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        return QUESTIONS[ask](lambda dtype: made(kind, build, options, parameters, seed, training, dtype), inputs, named)
+
+
+def made(
+    kind: type, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool, dtype: torch.dtype
+) -> nn.Module:  # fmt: skip
+    """A module of this kind with the recipe's numbers for its weights."""
+    module = kind(*build, **options)
+    if not isinstance(module, nn.Module):
+        raise Unfit(f"{kind.__name__} must be an nn.Module: write `class {kind.__name__}(nn.Module):`")
+    if sentence := _strange(shapes(module), parameters, module):
+        raise Unfit(sentence)
+    module.to(dtype)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter.copy_(torch.from_numpy(numbers(name, tuple(parameter.shape), seed)))
+    return module.train(training)
+
+
+def shapes(module: nn.Module) -> dict[str, str]:
+    """The shape of each parameter, by name, as text."""
+    return {name: str(tuple(parameter.shape)) for name, parameter in module.named_parameters()}
+
+
+def numbers(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """The recipe: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1)
+
+
+def output(make: Callable, inputs: list, named: dict) -> Any:
+    """What forward returns."""
+    return make(_dtype(inputs))(*inputs, **named)
+
+
+def again(make: Callable, inputs: list, named: dict) -> Any:
+    """What the first of two calls returned, looked at after the second (with the batch in reverse)."""
+    module = make(_dtype(inputs))
+    first = module(*inputs, **named)
+    module(*[tensor.flip(0) if isinstance(tensor, torch.Tensor) else tensor for tensor in inputs], **named)
+    return first
+
+
+def parameters(make: Callable, inputs: list, named: dict) -> dict[str, str]:
+    """The shapes of the parameters, by name."""
+    return shapes(make(torch.float32))
+
+
+def gradients(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
+    """The gradient of a weighted sum of the (first) output, for each real input and each parameter."""
+    module = make(_dtype(inputs))
+    return _gradients(module, inputs, named, dict(module.named_parameters()))
+
+
+def dtypes(make: Callable, inputs: list, named: dict) -> dict[str, list[str]]:
+    """The dtypes of the results, for a module and inputs in float32 and in float64."""
+    return {
+        str(dtype): [str(tensor.dtype) for tensor in _tensors(make(dtype)(*_cast(inputs, dtype), **named))]
+        for dtype in (torch.float32, torch.float64)
+    }
+
+
+def elsewhere(make: Callable, inputs: list, named: dict) -> Any:
+    """What forward returns, where the module and its inputs lie on another device (simulated).
+
+    What is made without `device=`, and does not move along as a parameter or buffer does, must not meet them.
+    """
+    with OtherDevice() as device:
+        module = make(_dtype(inputs))
+        device.arrived([*module.parameters(), *module.buffers()])
+        return module(*inputs, **named)
+
+
+def dropped_heads(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
+    """What dropout leaves of each head's output, where each query sees one key and w_o hands heads through.
+
+    The distinct ratios to the output without dropout, and whether a head goes as a whole.
+    """
+    module, n_heads = make(_dtype(inputs)), named.pop("n_heads")
+    with torch.no_grad():
+        module.w_o.weight.copy_(torch.eye(len(module.w_o.weight)))
+        module.w_o.bias.zero_()
+        module.eval()
+        whole = module(*inputs, **named)[0]
+        module.train()
+        left = module(*inputs, **named)[0]
+    ratios = (left / whole).unflatten(-1, (n_heads, -1)).round(decimals=3)
+    return {"ratios": ratios.unique().double(), "whole heads": bool((ratios == ratios[..., :1]).all())}
+
+
+QUESTIONS: dict[str, Callable] = {
+    question.__name__: question
+    for question in (output, again, parameters, gradients, dtypes, elsewhere, dropped_heads)
+}
+
+
+def function_gradients(function: Callable, args: list, kwargs: dict) -> dict[str, Any]:
+    """As `gradients`, for a function."""
+    with torch.enable_grad():
+        return _gradients(function, args, kwargs, {})
+
+
+class OtherDevice(TorchFunctionMode):
+    """Pretends that all tensors lie on another device but those made without saying where.
+
+    Mixing the two raises, as it does on a real one. Numbers without axes may be mixed, and places to look
+    at (`x[index]`) lie anywhere.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strict = False
+
+    def arrived(self, tensors: Iterable[torch.Tensor]) -> None:
+        """What moved along; from now on mixing raises."""
+        for tensor in tensors:
+            tensor.made_here = False
+        self.strict = True
+
+    def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        given = [tensor for tensor in _tensors([args, kwargs]) if tensor.ndim > 0]
+        here = [tensor for tensor in given if getattr(tensor, "made_here", False)]
+        name = getattr(function, "__name__", "")
+        moved = kwargs.get("device") is not None or any(isinstance(arg, torch.device) for arg in args)
+        if self.strict and here and len(here) < len(given) and name not in _MIXES:
+            raise RuntimeError(
+                "a tensor made without `device=` met one that lies on the module's device: on a GPU this fails. "
+                "Make it with `device=x.device`, or let the module register it as a buffer"
+            )
+        result = function(*args, **kwargs)
+        if len(here) == len(given):
+            for tensor in _tensors(result):
+                tensor.made_here = not moved
+        elif name == "to":
+            for tensor in _tensors(result):
+                tensor.made_here = False
+        return result
+
+
+_MIXES = {"to", "type_as", "copy_", "expand_as", "view_as", "reshape_as", "__getitem__"}
+
+
+def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, nn.Parameter]) -> dict[str, Any]:
+    real = {
+        f"input {name}": tensor.requires_grad_()
+        for name, tensor in [*enumerate(args, start=1), *kwargs.items()]
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+    }
+    result = function(*args, **kwargs)
+    first = result[0] if isinstance(result, (tuple, list)) else result
+    weighted = first * torch.from_numpy(numbers("output", tuple(first.shape), 0)).to(first.dtype)
+    sources = real | weights
+    found = torch.autograd.grad(weighted.sum(), list(sources.values()), allow_unused=True)
+    for tensor in real.values():
+        tensor.requires_grad_(False)
+    return {
+        f"gradient of {name}": torch.zeros_like(source) if gradient is None else gradient
+        for (name, source), gradient in zip(sources.items(), found)
+    }
+
+
+def _strange(got: dict[str, str], wanted: dict[str, str], module: nn.Module) -> str:
+    """What is wrong with a module's parameters, in a sentence; empty where nothing is."""
+    names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    if tied := sorted((names - got.keys()) & wanted.keys()):
+        return f"`{tied[0]}` is the very same parameter as another one: every layer needs weights of its own"
+    if missing := sorted(wanted.keys() - got.keys()):
+        return f"there is no parameter `{missing[0]}`; this module has {_listed(got)}"
+    if strange := sorted(got.keys() - wanted.keys()):
+        return f"there is a parameter `{strange[0]}` that this module should not have"
+    name = next((name for name in wanted if got[name] != wanted[name]), None)
+    return f"expected the parameter `{name}` to have shape {wanted[name]}, got {got[name]}" if name else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(f"`{name}`" for name in names[:6]) + (", …" if len(names) > 6 else "") if names else "none"
+
+
+def _dtype(inputs: list) -> torch.dtype:
+    """The dtype of the first real input; float32 where there are only ids."""
+    real = [tensor.dtype for tensor in inputs if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()]
+    return real[0] if real else torch.float32
+
+
+def _cast(inputs: list, dtype: torch.dtype) -> list:
+    return [
+        tensor.to(dtype) if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() else tensor
+        for tensor in inputs
+    ]
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
