@@ -15,7 +15,7 @@ TEST_READY := .venv/ready-for-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test demo release bundle mistakes lint bench-grading bench-scale clean bubblewrap browser
+.PHONY: help lab test demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ bench-grading: bubblewrap $(READY) ## how fast the grader is, against plain nbgr
 
 bench-scale: bubblewrap $(READY) ## a thousand submissions in one run (writes docs/grading-speed.md)
 	$(PYTHON_HERE) -m benchmarks.scale
+
+scaling: $(READY) ## what large classes need, from what bench-scale measured (writes docs/scaling.md)
+	$(PYTHON_HERE) -m benchmarks.simulate
 
 clean: ## remove what can be made again (not .venv, not your my-course/)
 	rm -rf build *.egg-info .pytest_cache .hypothesis .ruff_cache
