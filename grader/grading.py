@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from grader.errors import GraderError
+from grader.needed import needed
 from grader.options import add_limit_arguments, open_sandbox
 from grader.sandbox import Died, Sandbox, Student
 from grader.sanitise import safe_outputs
@@ -33,6 +34,8 @@ from utils.judge import Verdict, judge_answer
 from utils.values import printable
 
 NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
+
+NOT_NEEDED = "This cell is the lesson's own. No answer needs it, so it was not run while grading."
 
 _PARTS = {  # of an outcome, besides its value
     "value": {"changed": bool},
@@ -106,11 +109,14 @@ def grade_notebook(
         files: what lies beside the notebook, by name.
     """
     checksets = hidden_checksets(lesson, seed)
-    own = {cell.source for cell in release_notebook(lesson).cells}
+    own = {cell.source for cell in release_notebook(lesson).cells if not cell.metadata.get("nbgrader")}
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
     answered = {_answered(cell) for cell in notebook.cells}
     with Session(sandbox, files) as session:
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        sources = [cell.source for cell in code if not (_tested(cell, checksets) or is_copy(cell))]
+        to_run = session.needed(sources, own)
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue
@@ -118,6 +124,8 @@ def grade_notebook(
                 session.hold(exercise)
             elif is_copy(cell):
                 cell.outputs = [nbformat.v4.new_output("stream", text=NOT_RUN)]
+            elif cell.source in own and cell.source not in to_run:
+                cell.outputs = [nbformat.v4.new_output("stream", text=NOT_NEEDED)]
             else:
                 cell.outputs = safe_outputs(session.run(cell.source, _answered(cell), figures=cell.source not in own))
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
@@ -162,6 +170,18 @@ class Session:
 
     def __exit__(self, *exception: object) -> None:
         self._close()
+
+    def needed(self, sources: list[str], own: Collection[str]) -> set[str]:
+        """Those of the lesson's `own` cells that the student's cells need, by their sources."""
+        theirs = [place for place, source in enumerate(sources) if source not in own]
+        try:
+            read = self._open().reads([sources[place] for place in theirs])
+        except Died:
+            self._close()
+            return set(own)
+        if None in read:
+            return set(own)
+        return {source for source, run in zip(sources, needed(sources, dict(zip(theirs, read)))) if run} & set(own)
 
     def run(self, source: str, exercise: str | None = None, figures: bool = True) -> list[NotebookNode]:
         """The outputs of a cell, which answers `exercise` if that is given; with the lesson's figures or without."""

@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from utils import probe, stand_ins
+from utils import names, probe, stand_ins
 from utils.values import MAX_BYTES, pack, unpack
 
 SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
@@ -237,6 +237,11 @@ class Runner:
                 (type(result.error_before_exec), result.error_before_exec, result.error_before_exec.__traceback__)
             )
         return self.outputs.taken()
+
+    def reads(self, sources: list[str]) -> list[list[list[str]] | None]:
+        """For each cell the names that it takes from elsewhere, as `utils.names.reads` tells them."""
+        found = [names.reads(self.shell.transform_cell(source)) for source in sources]
+        return [[sorted(part) for part in both] if both else None for both in found]
 
     def write(self, part: dict[str, Any]) -> None:
         """Adds to a file in the working folder."""

@@ -232,6 +232,21 @@ class Student:
             raise self._end("protocol")
         return cut([output for item in outputs if (output := rebuilt(item))], self.sandbox.limits.output_bytes)
 
+    def reads(self, sources: list[str]) -> list[tuple[set[str], set[str]] | None]:
+        """For each cell the names that it takes from elsewhere (see `utils.names`); ask before any cell has run.
+
+        Raises:
+            Died: reading them ended the fork.
+        """
+        found = self._ask({"do": "reads", "what": sources})
+        try:
+            told = [cell if cell is None else tuple(set(map(str, part)) for part in cell) for cell in found]
+        except TypeError:
+            raise self._end("protocol") from None
+        if len(told) != len(sources) or any(cell is not None and len(cell) != 2 for cell in told):
+            raise self._end("protocol")
+        return told
+
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now, for calls to come."""
         self._ask({"do": "hold", "what": name})
