@@ -15,10 +15,10 @@ TEST_READY := .venv/ready-for-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test demo release bundle mistakes lint clean bubblewrap browser
+.PHONY: help lab test demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course/
 	@$(PYTHON_HERE) -m utils.workspace notebooks my-course
@@ -42,6 +42,15 @@ mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are ca
 
 lint: $(TEST_READY) ## look for slips in the code
 	$(PYTHON_HERE) -m ruff check
+
+bench-grading: bubblewrap $(READY) ## how fast the grader is, against plain nbgrader (writes docs/grading-speed.md)
+	$(PYTHON_HERE) -m benchmarks.grading
+
+bench-scale: bubblewrap $(READY) ## a thousand submissions in one run (writes docs/grading-speed.md)
+	$(PYTHON_HERE) -m benchmarks.scale
+
+scaling: $(READY) ## what large classes need, from what bench-scale measured (writes docs/scaling.md)
+	$(PYTHON_HERE) -m benchmarks.simulate
 
 clean: ## remove what can be made again (not .venv, not your my-course/)
 	rm -rf build *.egg-info .pytest_cache .hypothesis .ruff_cache

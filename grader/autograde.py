@@ -12,7 +12,8 @@ import logging
 import os
 import sys
 import warnings
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,8 @@ from grader.submission import read_submission, release_notebook, repair
 # What is left of nbgrader's own steps for a notebook that is repaired and graded already; hidden lines go,
 # since feedback shows the notebook as it is then.
 STEPS = (OverwriteCells, ClearHiddenTests, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata)
+
+AT_A_TIME = 100  # submissions with the workers, or back from them and not recorded yet
 
 _sandbox: Sandbox | None = None  # a worker process has one
 
@@ -107,6 +110,7 @@ class ClassAutograde(Autograde):
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         resources = self.init_single_notebook_resources(notebook_filename)
+        self.exporter.optimistic_validation = True  # once at the end, not after each step
         self.exporter._preprocessors = []
         for step in STEPS:
             self.exporter.register_preprocessor(step, enabled=True)
@@ -118,26 +122,33 @@ class ClassAutograde(Autograde):
             self._sanitizing = True
 
 
-def autograde(lesson: str, converter: ClassAutograde, pool: Executor, seed: int) -> dict[str, NotebookNode]:
-    """Grades what is missing or newer; returns the graded notebooks by student.
+def autograde(lesson: str, converter: ClassAutograde, pool: Executor, seed: int) -> dict[str, str | None]:
+    """Grades what is missing or newer; returns by student why a submission could not be read (None: it could).
 
     Each submission is recorded as soon as its worker is done, so that what is interrupted keeps what
-    was done. A submission that cannot be recorded is reported, and the rest goes on.
+    was done, and then forgotten: memory does not grow with the class. A submission that cannot be
+    recorded is reported, and the rest goes on.
     """
+    waiting = deque(Job(student, path, lesson, seed) for student, path in converter.pending(lesson))
+    graded: dict[str, str | None] = {}
     jobs: dict[Future, Job] = {}
-    for student, path in converter.pending(lesson):
-        job = Job(student, path, lesson, seed)
-        jobs[pool.submit(grade, job)] = job
-    graded: dict[str, NotebookNode] = {}
-    for future in tqdm(as_completed(jobs), total=len(jobs), unit="submission", disable=None):
-        job = jobs[future]
-        try:
-            notebook = nbformat.reads(future.result(), as_version=4)
-            converter.record(job.student, job.path, notebook)
-        except Exception as error:
-            print(f"{job.student}: not graded ({type(error).__name__}: {error})", file=sys.stderr)
-        else:
-            graded[job.student] = notebook
+    with tqdm(total=len(waiting), unit="submission", disable=None) as bar:
+        while waiting or jobs:
+            while waiting and len(jobs) < AT_A_TIME:
+                job = waiting.popleft()
+                jobs[pool.submit(grade, job)] = job
+            for future in wait(jobs, return_when=FIRST_COMPLETED).done:
+                job = jobs.pop(future)
+                try:
+                    notebook = nbformat.reads(future.result(), as_version=4)
+                    converter.record(job.student, job.path, notebook)
+                except BrokenExecutor:
+                    raise
+                except Exception as error:
+                    print(f"{job.student}: not graded ({type(error).__name__}: {error})", file=sys.stderr)
+                else:
+                    graded[job.student] = notebook.metadata["grader"]["error"]
+                bar.update()
     return graded
 
 
@@ -211,9 +222,12 @@ def main(args: argparse.Namespace) -> int:
     course.force = args.force
     release_into_gradebook(args.lesson, course)
     seed = new_seed() if args.seed is None else args.seed
-    with worker_pool(args.jobs, limits_of(args), args.unprotected) as pool:
-        graded = autograde(args.lesson, course, pool, seed)
-    broken = [student for student, notebook in graded.items() if notebook.metadata["grader"]["error"]]
+    try:
+        with worker_pool(args.jobs, limits_of(args), args.unprotected) as pool:
+            graded = autograde(args.lesson, course, pool, seed)
+    except BrokenExecutor:
+        raise GraderError("a worker has ended: what was graded is kept, run the command again for the rest") from None
+    broken = [student for student, problem in graded.items() if problem]
     print(f"{len(graded)} submissions of {lesson.name} graded (seed {seed}), {len(broken)} unreadable {broken or ''}")
     return int(bool(broken))
 
@@ -224,5 +238,6 @@ def worker_pool(jobs: int, limits: Limits, unprotected: bool) -> ProcessPoolExec
 
     if not unprotected:
         Sandbox.require()  # one sentence here, not a broken pool later
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, spawn, start_worker, (limits, unprotected))
+    server = multiprocessing.get_context("forkserver")  # imports what workers need once for all of them
+    server.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(jobs, server, start_worker, (limits, unprotected))

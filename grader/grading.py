@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from grader.errors import GraderError
+from grader.needed import needed
 from grader.options import add_limit_arguments, open_sandbox
 from grader.sandbox import Died, Sandbox, Student
 from grader.sanitise import safe_outputs
@@ -33,6 +34,8 @@ from utils.judge import Verdict, judge_answer
 from utils.values import printable
 
 NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
+
+NOT_NEEDED = "This cell is the lesson's own. No answer needs it, so it was not run while grading."
 
 _PARTS = {  # of an outcome, besides its value
     "value": {"changed": bool},
@@ -106,10 +109,14 @@ def grade_notebook(
         files: what lies beside the notebook, by name.
     """
     checksets = hidden_checksets(lesson, seed)
+    own = {cell.source for cell in release_notebook(lesson).cells if not cell.metadata.get("nbgrader")}
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
     answered = {_answered(cell) for cell in notebook.cells}
     with Session(sandbox, files) as session:
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        sources = [cell.source for cell in code if not (_tested(cell, checksets) or is_copy(cell))]
+        to_run = session.needed(sources, own)
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue
@@ -117,8 +124,10 @@ def grade_notebook(
                 session.hold(exercise)
             elif is_copy(cell):
                 cell.outputs = [nbformat.v4.new_output("stream", text=NOT_RUN)]
+            elif cell.source in own and cell.source not in to_run:
+                cell.outputs = [nbformat.v4.new_output("stream", text=NOT_NEEDED)]
             else:
-                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell)))
+                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell), figures=cell.source not in own))
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
         # In the lesson's order, whatever the notebook's: stand-ins come in for earlier exercises only.
         for exercise in (name for name in checksets if name in tests):
@@ -152,7 +161,7 @@ class Session:
         self.sandbox, self.files = sandbox, files
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.student: Student | None = None
-        self.steps: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, tuple]] = []
         self.troubles: dict[str, dict[str, Any]] = {}  # exercise -> what became of the cell that answers it
         self.incidents: dict[str, None] = {}  # sentences for an instructor's eyes, in order
 
@@ -162,10 +171,22 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self._close()
 
-    def run(self, source: str, exercise: str | None = None) -> list[NotebookNode]:
-        """The outputs of a cell, which answers `exercise` if that is given."""
+    def needed(self, sources: list[str], own: Collection[str]) -> set[str]:
+        """Those of the lesson's `own` cells that the student's cells need, by their sources."""
+        theirs = [place for place, source in enumerate(sources) if source not in own]
         try:
-            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source)]
+            read = self._open().reads([sources[place] for place in theirs])
+        except Died:
+            self._close()
+            return set(own)
+        if None in read:
+            return set(own)
+        return {source for source, run in zip(sources, needed(sources, dict(zip(theirs, read)))) if run} & set(own)
+
+    def run(self, source: str, exercise: str | None = None, figures: bool = True) -> list[NotebookNode]:
+        """The outputs of a cell, which answers `exercise` if that is given; with the lesson's figures or without."""
+        try:
+            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source, figures)]
         except Died as death:
             trouble, outputs = _outcome(death, "its cell"), [_error(death)]
             self.incidents[f"a cell {death.sentence}"] = None
@@ -203,13 +224,13 @@ class Session:
             return trouble
         return outcome
 
-    def _step(self, what: str, argument: str) -> Any:
+    def _step(self, what: str, *arguments: Any) -> Any:
         try:
-            result = getattr(self._open(), what)(argument)
+            result = getattr(self._open(), what)(*arguments)
         except Died:
             self._close()
             raise
-        self.steps.append((what, argument))
+        self.steps.append((what, arguments))
         return result
 
     def _open(self) -> Student:
@@ -221,8 +242,9 @@ class Session:
             self.student = self.sandbox.student(self.files, seconds=left)
             self.student.__enter__()
             for step in list(self.steps):
+                what, arguments = step
                 try:
-                    getattr(self.student, step[0])(step[1])
+                    getattr(self.student, what)(*arguments)
                 except Died:
                     self.steps.remove(step)
                     self._close()

@@ -85,9 +85,10 @@ def open_demo(root: Path) -> ClassAutograde:
     return open_course(COURSE_ROOT, directories)
 
 
-def why(notebook: NotebookNode) -> str:
+def why(course: ClassAutograde, lesson: str, student: str) -> str:
     """What a graded submission lost points for, in a line."""
-    record = notebook.metadata["grader"]
+    folder = course.coursedir.format_path(course.coursedir.autograded_directory, student, lesson)
+    record = nbformat.read(Path(folder) / f"{lesson}.ipynb", as_version=4).metadata["grader"]
     if record["error"]:
         return record["error"]
     reasons: dict[str, list[dict[str, Any]]] = {}
@@ -123,14 +124,14 @@ def main(args: argparse.Namespace) -> int:
     told = make_class(root)
     course = open_demo(root)
     with worker_pool(args.jobs, limits_of(args), args.unprotected) as pool:
-        seed, graded = new_seed(), {}
+        seed = new_seed()
         for lesson in LESSONS:
             release_into_gradebook(lesson, course)
-            graded[lesson] = autograde(lesson, course, pool, seed)
+            autograde(lesson, course, pool, seed)
             write_feedback(lesson, course)
             write_report(lesson, course, root / "reports")
     write_export(course, root / "grades.csv")
-    print_table(told, graded, gradebook_scores(course))
+    print_table(told, course)
     print(f"\nGradebook, feedback, reports and grades.csv: {args.folder}")
     return 0
 
@@ -158,13 +159,14 @@ def gradebook_scores(course: ClassAutograde) -> dict[tuple[str, str], tuple[floa
         }
 
 
-def print_table(told: dict[str, dict[str, str]], graded: dict[str, Any], scores: dict) -> None:
+def print_table(told: dict[str, dict[str, str]], course: ClassAutograde) -> None:
     """One line a submission: what it is, its grade in the gradebook, what it lost points for."""
+    scores = gradebook_scores(course)
     for lesson, students in told.items():
         print(f"\n{lesson}")
         for student, description in students.items():
             score, most = scores[lesson, student]
             print(f"  {student:<6} {score:>4g}/{most:<4g} {description}")
-            reason = why(graded[lesson][student])
+            reason = why(course, lesson, student)
             if reason != "all right":
                 print(textwrap.fill(reason, 100, initial_indent=" " * 19, subsequent_indent=" " * 19))

@@ -27,13 +27,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from utils import probe, stand_ins
+from utils import names, probe, stand_ins
 from utils.values import MAX_BYTES, pack, unpack
 
 SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
 WRITABLE = ["/tmp", "/dev/shm"] if SANDBOXED else [tempfile.mkdtemp(prefix="grader-")]
 WORK = Path(WRITABLE[0]) / "work"
 NO_INPUT = "input() is not available while a notebook is graded: give the value in the code"
+NOT_DRAWN = "(A figure of the lesson's own is not drawn while a notebook is graded. It is in yours.)"
 ITEM = 100  # what an output counts besides its text
 CUT = "\n… output cut here: more than {limit} bytes\n"
 PR_SET_DUMPABLE = 4
@@ -108,7 +109,7 @@ def give_students_their_own_utils() -> None:
     """What a submission patches in the `utils` that it imports is then not what calls its answers."""
     for name in [name for name in sys.modules if name.split(".")[0] == "utils"]:
         del sys.modules[name]
-    importlib.import_module("utils")
+    importlib.import_module("utils.plots")
 
 
 def clean_up(fork: int) -> int:
@@ -215,6 +216,7 @@ class Runner:
 
     def __init__(self, shell: Any, output_bytes: int) -> None:
         self.shell, self.outputs = shell, Outputs(output_bytes)
+        self.plots = importlib.import_module("utils.plots")
         self.held: dict[str, Any] = {}
         shell.display_pub.publish = self.outputs.display
         shell.displayhook.write_format_data = lambda data, metadata=None: self.outputs.result(data, metadata or {})
@@ -225,15 +227,21 @@ class Runner:
         sys.stdout, sys.stderr = Stream("stdout", self.outputs), Stream("stderr", self.outputs)
         sys.stdin = open(os.devnull)
 
-    def run_cell(self, source: str) -> list[dict]:
-        """Runs one cell; returns its outputs as a notebook would hold them."""
+    def run_cell(self, cell: dict[str, Any]) -> list[dict]:
+        """Runs one cell; returns its outputs as a notebook would hold them, the lesson's figures if they are wanted."""
         self.outputs.begin()
-        result = self.shell.run_cell(source, store_history=True)
+        self.plots.instead = None if cell["figures"] else self.outputs.not_drawn
+        result = self.shell.run_cell(cell["source"], store_history=True)
         if result.error_before_exec is not None and not self.outputs.has_error():
             self.shell.showtraceback(
                 (type(result.error_before_exec), result.error_before_exec, result.error_before_exec.__traceback__)
             )
         return self.outputs.taken()
+
+    def reads(self, sources: list[str]) -> list[list[list[str]] | None]:
+        """For each cell the names that it takes from elsewhere, as `utils.names.reads` tells them."""
+        found = [names.reads(self.shell.transform_cell(source)) for source in sources]
+        return [[sorted(part) for part in both] if both else None for both in found]
 
     def write(self, part: dict[str, Any]) -> None:
         """Adds to a file in the working folder."""
@@ -287,6 +295,9 @@ class Outputs:
 
     def display(self, data: dict, metadata: dict | None = None, **_: Any) -> None:
         self._add({"output_type": "display_data", "data": bundle(data), "metadata": {}})
+
+    def not_drawn(self) -> None:
+        self.display({"text/plain": NOT_DRAWN})
 
     def result(self, data: dict, metadata: dict) -> None:
         self._add({"output_type": "execute_result", "data": bundle(data), "metadata": {}})

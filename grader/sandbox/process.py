@@ -217,16 +217,35 @@ class Student:
         if self.wire is not None:
             self._close()
 
-    def run_cell(self, source: str) -> list[dict[str, Any]]:
+    def run_cell(self, source: str, figures: bool = True) -> list[dict[str, Any]]:
         """The outputs of a cell, as a notebook holds them.
+
+        Args:
+            source: the cell's.
+            figures: whether to draw what `utils.plots` is asked for; a sentence stands there if not.
 
         Raises:
             Died: it ended the fork, or had to be ended.
         """
-        outputs = self._ask({"do": "run_cell", "what": source})
+        outputs = self._ask({"do": "run_cell", "what": {"source": source, "figures": figures}})
         if not isinstance(outputs, list):
             raise self._end("protocol")
         return cut([output for item in outputs if (output := rebuilt(item))], self.sandbox.limits.output_bytes)
+
+    def reads(self, sources: list[str]) -> list[tuple[set[str], set[str]] | None]:
+        """For each cell the names that it takes from elsewhere (see `utils.names`); ask before any cell has run.
+
+        Raises:
+            Died: reading them ended the fork.
+        """
+        found = self._ask({"do": "reads", "what": sources})
+        try:
+            told = [cell if cell is None else tuple(set(map(str, part)) for part in cell) for cell in found]
+        except TypeError:
+            raise self._end("protocol") from None
+        if len(told) != len(sources) or any(cell is not None and len(cell) != 2 for cell in told):
+            raise self._end("protocol")
+        return told
 
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now, for calls to come."""

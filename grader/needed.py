@@ -1,0 +1,78 @@
+"""Which of a lesson's own cells a submission needs: those that make what the student's code names.
+
+A lesson's own cells show and try things: they draw, they train. The student has seen what they say. So
+where a submission is graded, one of them is run only if it binds or changes a name that a student's cell
+takes from elsewhere, or that another needed cell takes. In doubt it is needed.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from utils.names import reads
+
+Reads = tuple[set[str], set[str]]  # as `utils.names.reads` tells: at once, and later
+
+
+def needed(sources: Sequence[str], students: Mapping[int, Reads]) -> list[bool]:
+    """For each code cell whether it is to be run.
+
+    Args:
+        sources: of the code cells, in order.
+        students: what the student's cells read, by their places; the others are the lesson's own.
+    """
+    run = [place in students for place in range(len(sources))]
+    modules = frozenset().union(*(_imported(source) for source, is_his in zip(sources, run) if not is_his))
+    makes = [frozenset() if is_his else made(source, modules) for source, is_his in zip(sources, run)]
+    known = [students.get(place) or _reads(source) for place, source in enumerate(sources)]
+    if None in known:
+        return [True] * len(sources)
+    count = -1
+    while sum(run) > count:
+        count = sum(run)
+        wanted = set().union(*(later for (_, later), is_run in zip(known, run) if is_run))
+        for place in reversed(range(len(run))):  # what a cell takes at once comes from those before it
+            run[place] = run[place] or bool(makes[place] & wanted)
+            if run[place]:
+                wanted |= known[place][0]
+    return run
+
+
+@lru_cache(maxsize=1000)
+def made(source: str, modules: frozenset[str]) -> frozenset[str]:
+    """The names that one of a lesson's cells binds, or whose things it may change.
+
+    It may change what it assigns to a part of, what it calls a method of, and what it hands to a function,
+    but for functions of imported `modules` and Python's own.
+    """
+    found = set(_imported(source))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+            found.add(_base(node))
+        elif isinstance(node, ast.Call) and _base(node.func) not in modules and _base(node.func) not in vars(builtins):
+            handed = [*node.args, *(keyword.value for keyword in node.keywords)]
+            found |= {_base(part) for part in handed}
+            if isinstance(node.func, ast.Attribute):
+                found.add(_base(node.func))
+    return frozenset(found - {""})
+
+
+@lru_cache(maxsize=1000)
+def _imported(source: str) -> frozenset[str]:
+    imports = (node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return frozenset(alias.asname or alias.name.split(".")[0] for node in imports for alias in node.names)
+
+
+_reads = lru_cache(maxsize=1000)(reads)
+
+
+def _base(node: ast.expr) -> str:
+    """`a` of `a`, `a.b[c].d` and `*a`; empty for anything else."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
