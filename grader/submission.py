@@ -30,14 +30,50 @@ def read_submission(path: Path) -> NotebookNode:
     Raises:
         GraderError: it is no regular file, too large, or no notebook.
     """
-    text = _read_regular_file(path)
+    return parse_submission(read_regular_file(path), path.name)
+
+
+def parse_submission(data: bytes, name: str) -> NotebookNode:
+    """The notebook in the bytes of a submitted file of that name.
+
+    Raises:
+        GraderError: they are no notebook.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise GraderError(f"{name} is not a notebook: it is not UTF-8 text") from None
     try:
         notebook = nbformat.convert(nbformat.reader.reads(text), 4)  # without validating, which may take minutes
         cells = [_clean_cell(cell, index) for index, cell in enumerate(notebook.cells[:MAX_CELLS])]
     except (RecursionError, Exception) as error:  # nbformat raises many types on damaged files
         reason = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
-        raise GraderError(f"{path.name} is not a notebook that can be read ({reason})") from None
+        raise GraderError(f"{name} is not a notebook that can be read ({reason})") from None
     return nbformat.v4.new_notebook(cells=cells, metadata=_kernelspec())
+
+
+def read_regular_file(path: Path) -> bytes:
+    """What is in a file, opened without following a link and without waiting for a pipe's other end.
+
+    Raises:
+        GraderError: it is no regular file, or too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        reason = "is a link" if path.is_symlink() else f"cannot be opened ({error.strerror})"
+        raise GraderError(f"{path.name} {reason}: expected a notebook, a regular file") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise GraderError(f"{path.name} is no regular file: expected a notebook")
+        if status.st_size > MAX_NOTEBOOK_BYTES:
+            raise GraderError(f"{path.name} is too large ({status.st_size >> 20} MB): at most 50 MB are read")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_NOTEBOOK_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    return data
 
 
 def lesson_of(filename: str) -> str:
@@ -174,29 +210,6 @@ def _clean_cell(cell: Any, index: int) -> NotebookNode:
     grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
     metadata = {"nbgrader": {"grade_id": grade_id}} if isinstance(grade_id, str) else {}
     return make(source, id=f"cell-{index}", metadata=metadata)
-
-
-def _read_regular_file(path: Path) -> str:
-    """Opened without following a link and without waiting for a pipe's other end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        reason = "is a link" if path.is_symlink() else f"cannot be opened ({error.strerror})"
-        raise GraderError(f"{path.name} {reason}: expected a notebook, a regular file") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise GraderError(f"{path.name} is no regular file: expected a notebook")
-        if status.st_size > MAX_NOTEBOOK_BYTES:
-            raise GraderError(f"{path.name} is too large ({status.st_size >> 20} MB): at most 50 MB are read")
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(MAX_NOTEBOOK_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise GraderError(f"{path.name} is not a notebook: it is not UTF-8 text") from None
 
 
 def _kernelspec() -> dict[str, Any]:
