@@ -19,7 +19,7 @@ import nbformat
 from grader.needed import needed
 from grader.sandbox.bubblewrap import ENVIRONMENT
 from grader.submission import release_notebook
-from utils.names import reads
+from utils.names import names
 
 os.environ |= {name: value for name, value in ENVIRONMENT.items() if name not in ("HOME", "PATH")}
 
@@ -53,7 +53,7 @@ def plan(path: Path, which: str, shell: Any) -> list[dict[str, Any]]:
         return [{"source": cell.source, "figures": True} for cell in cells]
     own = {cell.source for cell in release_notebook(path.stem).cells if not cell.metadata.get("nbgrader")}
     sources = [cell.source for cell in cells if not cell.metadata.get("nbgrader", {}).get("grade")]
-    theirs = {n: reads(shell.transform_cell(source)) for n, source in enumerate(sources) if source not in own}
+    theirs = {n: names(shell.transform_cell(source)) for n, source in enumerate(sources) if source not in own}
     run = needed(sources, theirs)
     return [{"source": source, "figures": source not in own} for source, is_run in zip(sources, run) if is_run]
 

@@ -7,6 +7,7 @@ which would flatter the comparison.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import random
@@ -25,7 +26,10 @@ from grader.spec import load_lesson
 from grader.submission import release_notebook
 
 KINDS = ("perfect",) * 4 + ("partial",) * 2 + ("misconceived",) * 3 + ("broken",)  # of ten
-_IMPORTS = {"np": "import numpy as np", "math": "import math", "torch": "import torch", "nn": "from torch import nn"}
+_IMPORTS = {
+    "np": "import numpy as np", "math": "import math", "torch": "import torch", "nn": "from torch import nn",
+    "F": "import torch.nn.functional as F", "itertools": "import itertools",
+}  # fmt: skip
 
 
 def write_class(folder: Path, lesson: str, size: int) -> None:
@@ -58,7 +62,7 @@ def _answers(lesson: str, kind: str, rng: random.Random) -> dict[str, str]:
     if kind == "partial":
         for name in names[rng.randrange(len(names)) :]:
             del answers[name]
-    elif kind == "misconceived":
+    elif kind == "misconceived" and wrong_answers(lesson):
         known = wrong_answers(lesson)
         for name in rng.sample(sorted(known), min(len(known), rng.choice((1, 1, 2)))):
             answers[name] = rng.choice(known[name])
@@ -80,7 +84,7 @@ def right_answers(lesson: str) -> dict[str, list[str]]:
     for definition in re.findall(r"^(?:def|class) \w+__.*?(?=^\S|\Z)", text, re.M | re.S):
         name = re.match(r"(?:def|class) (\w+?)__", definition)[1]
         source = re.sub(rf"\b{name}__\w+", name, definition)
-        if name in found and (whole := _self_contained(source, lesson)):
+        if name in found and (whole := _self_contained(source, lesson, text)):
             found[name].append(whole)
     return found
 
@@ -89,10 +93,11 @@ def right_answers(lesson: str) -> dict[str, list[str]]:
 def wrong_answers(lesson: str) -> dict[str, list[str]]:
     """The sources of known mistakes by exercise, those that lean on nothing of the grader's."""
     found: dict[str, list[str]] = {}
+    text = (COURSE_ROOT / "grader" / "exercises" / f"{lesson}.py").read_text(encoding="utf-8")
     for exercise in load_lesson(lesson).exercises.values():
         for source in _sources(known.wrong for known in exercise.misconceptions):
             renamed = re.sub(r"^(def|class) \w+", rf"\1 {exercise.name}", source, count=1)
-            if whole := _self_contained(renamed, lesson):
+            if whole := _self_contained(renamed, lesson, text):
                 found.setdefault(exercise.name, []).append(whole)
     return found
 
@@ -106,14 +111,30 @@ def _sources(functions: Iterator[Callable]) -> Iterator[str]:
             yield source[start.start() :].rstrip()
 
 
-def _self_contained(source: str, lesson: str) -> str:
-    """The source with the imports it needs; empty if it needs anything else that a lesson does not have."""
-    names = set(_names(compile(source, "answer", "exec")))
-    there = {*vars(builtins), *load_lesson(lesson).exercises, *read_lesson(lesson).carried}
-    needed = {name for name in names if name not in there}
-    if not needed <= _IMPORTS.keys():
-        return ""
-    return "\n".join([*(_IMPORTS[name] for name in sorted(needed)), source])
+def _self_contained(source: str, lesson: str, around: str) -> str:
+    """The source with all it needs of the file `around` it; empty if it needs what a submission has not."""
+    there = {*vars(builtins), *load_lesson(lesson).exercises, *read_lesson(lesson).carried, "__name__"}
+    parts, defined = [source], _definitions(around)
+    added: set[str] = set()
+    while missing := set().union(*(_names(compile(part, "answer", "exec")) for part in parts)) - there - added:
+        for name in sorted(missing):
+            part = _IMPORTS.get(name) or defined.get(name, "LESSON")
+            if "LESSON" in part:  # the grader's own
+                return ""
+            parts.insert(0, part)
+            added.add(name)
+    return "\n\n".join(dict.fromkeys(parts))
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """The functions, classes and constants of a file by name, but for what is decorated."""
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.decorator_list:
+            found[node.name] = ast.get_source_segment(text, node)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.get_source_segment(text, node)
+    return found
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -175,13 +175,12 @@ class Session:
         """Those of the lesson's `own` cells that the student's cells need, by their sources."""
         theirs = [place for place, source in enumerate(sources) if source not in own]
         try:
-            read = self._open().reads([sources[place] for place in theirs])
+            told = self._open().names([sources[place] for place in theirs])
         except Died:
             self._close()
             return set(own)
-        if None in read:
-            return set(own)
-        return {source for source, run in zip(sources, needed(sources, dict(zip(theirs, read)))) if run} & set(own)
+        run = needed(sources, dict(zip(theirs, told)))
+        return {source for source, is_run in zip(sources, run) if is_run} & set(own)
 
     def run(self, source: str, exercise: str | None = None, figures: bool = True) -> list[NotebookNode]:
         """The outputs of a cell, which answers `exercise` if that is given; with the lesson's figures or without."""

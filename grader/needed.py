@@ -12,32 +12,30 @@ import builtins
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from utils.names import reads
-
-Reads = tuple[set[str], set[str]]  # as `utils.names.reads` tells: at once, and later
+from utils.names import Names, names
 
 
-def needed(sources: Sequence[str], students: Mapping[int, Reads]) -> list[bool]:
+def needed(sources: Sequence[str], students: Mapping[int, Names]) -> list[bool]:
     """For each code cell whether it is to be run.
 
     Args:
         sources: of the code cells, in order.
-        students: what the student's cells read, by their places; the others are the lesson's own.
+        students: the names of the student's cells, by their places; the others are the lesson's own.
     """
     run = [place in students for place in range(len(sources))]
+    known = [students[place] if place in students else _names(source) for place, source in enumerate(sources)]
     modules = frozenset().union(*(_imported(source) for source, is_his in zip(sources, run) if not is_his))
     makes = [frozenset() if is_his else made(source, modules) for source, is_his in zip(sources, run)]
-    known = [students.get(place) or _reads(source) for place, source in enumerate(sources)]
-    if None in known:
-        return [True] * len(sources)
-    count = -1
-    while sum(run) > count:
-        count = sum(run)
-        wanted = set().union(*(later for (_, later), is_run in zip(known, run) if is_run))
+    before: list[bool] = []
+    while run != before:
+        before = list(run)
+        if any(is_run and cell.anything for cell, is_run in zip(known, run)):
+            return [True] * len(run)
+        wanted = set().union(*(cell.later for cell, is_run in zip(known, run) if is_run))
         for place in reversed(range(len(run))):  # what a cell takes at once comes from those before it
             run[place] = run[place] or bool(makes[place] & wanted)
             if run[place]:
-                wanted |= known[place][0]
+                wanted |= known[place].now
     return run
 
 
@@ -48,18 +46,17 @@ def made(source: str, modules: frozenset[str]) -> frozenset[str]:
     It may change what it assigns to a part of, what it calls a method of, and what it hands to a function,
     but for functions of imported `modules` and Python's own.
     """
-    found = set(_imported(source))
+    changed = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        elif isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
-            found.add(_base(node))
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+            changed.add(_base(node))
         elif isinstance(node, ast.Call) and _base(node.func) not in modules and _base(node.func) not in vars(builtins):
             handed = [*node.args, *(keyword.value for keyword in node.keywords)]
-            found |= {_base(part) for part in handed}
+            changed |= {_base(part) for part in handed}
             if isinstance(node.func, ast.Attribute):
-                found.add(_base(node.func))
-    return frozenset(found - {""})
+                changed.add(_base(node.func))
+    cell = _names(source)
+    return frozenset(cell.bound | changed & (cell.now | cell.later))
 
 
 @lru_cache(maxsize=1000)
@@ -68,7 +65,7 @@ def _imported(source: str) -> frozenset[str]:
     return frozenset(alias.asname or alias.name.split(".")[0] for node in imports for alias in node.names)
 
 
-_reads = lru_cache(maxsize=1000)(reads)
+_names = lru_cache(maxsize=1000)(names)
 
 
 def _base(node: ast.expr) -> str:

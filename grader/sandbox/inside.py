@@ -238,10 +238,10 @@ class Runner:
             )
         return self.outputs.taken()
 
-    def reads(self, sources: list[str]) -> list[list[list[str]] | None]:
-        """For each cell the names that it takes from elsewhere, as `utils.names.reads` tells them."""
-        found = [names.reads(self.shell.transform_cell(source)) for source in sources]
-        return [[sorted(part) for part in both] if both else None for both in found]
+    def names(self, sources: list[str]) -> list[dict[str, Any]]:
+        """The names of cells that have not run yet (see `utils.names`)."""
+        found = [names.names(self.shell.transform_cell(source))._asdict() for source in sources]
+        return [{key: sorted(part) if isinstance(part, set) else part for key, part in cell.items()} for cell in found]
 
     def write(self, part: dict[str, Any]) -> None:
         """Adds to a file in the working folder."""

@@ -21,6 +21,7 @@ import numpy as np
 from grader.sandbox import bubblewrap
 from grader.sandbox.bubblewrap import SandboxMissing
 from grader.sandbox.limits import STANDARD, Limits
+from utils.names import Names
 from utils.values import MAX_BYTES, BadValue, pack, unpack
 
 POLL = 0.05
@@ -232,20 +233,20 @@ class Student:
             raise self._end("protocol")
         return cut([output for item in outputs if (output := rebuilt(item))], self.sandbox.limits.output_bytes)
 
-    def reads(self, sources: list[str]) -> list[tuple[set[str], set[str]] | None]:
-        """For each cell the names that it takes from elsewhere (see `utils.names`); ask before any cell has run.
+    def names(self, sources: list[str]) -> list[Names]:
+        """The names of cells; to be asked before any of them has run.
 
         Raises:
             Died: reading them ended the fork.
         """
-        found = self._ask({"do": "reads", "what": sources})
-        try:
-            told = [cell if cell is None else tuple(set(map(str, part)) for part in cell) for cell in found]
-        except TypeError:
-            raise self._end("protocol") from None
-        if len(told) != len(sources) or any(cell is not None and len(cell) != 2 for cell in told):
+        told = self._ask({"do": "names", "what": sources})
+        if not (isinstance(told, list) and len(told) == len(sources)):
             raise self._end("protocol")
-        return told
+        try:
+            parts = [[set(map(str, cell[part])) for part in ("now", "later", "bound")] for cell in told]
+            return [Names(*sets, bool(cell["anything"])) for sets, cell in zip(parts, told)]
+        except (TypeError, KeyError):
+            raise self._end("protocol") from None
 
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now, for calls to come."""

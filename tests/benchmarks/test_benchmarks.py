@@ -13,9 +13,9 @@ from grader.submission import release_notebook, repair
 
 
 @pytest.mark.parametrize("lesson", lesson_names())
-def test_every_exercise_has_right_answers_and_some_have_wrong_ones(lesson):
+def test_every_exercise_has_right_answers(lesson):
     assert list(right_answers(lesson)) == list(load_lesson(lesson).exercises)
-    assert wrong_answers(lesson)
+    assert set(wrong_answers(lesson)) <= set(load_lesson(lesson).exercises)
 
 
 @pytest.mark.parametrize("lesson", lesson_names())
