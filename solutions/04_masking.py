@@ -171,7 +171,8 @@ for sentence in sentences:
 # %% [markdown]
 # That is a table `(batch, n)`. Attention weights have more axes. In a Transformer they have shape
 # `(batch, n_heads, n_q, n_k)`: for every sentence and every head (lesson 02), a grid of lookers and
-# looked-at. A mask has to fit against these four axes.
+# looked-at. (If you have not met heads yet, read that axis as one of length 1: everything here holds the
+# same.) A mask has to fit against these four axes.
 #
 # NumPy repeats an axis of length 1 as often as needed. That is called **broadcasting**. So a mask of shape
 # `(batch, 1, 1, n)` says all that is to be said:
@@ -451,7 +452,7 @@ ideas = {
 }
 for idea, row in ideas.items():
     hidden = row[~may_look].sum()
-    print(f"{idea:<33} weights {row}  hidden {hidden:.6f}  sum {row.sum():.3f}")
+    print(f"{idea:<33} weights {row}  hidden {hidden:.1e}  sum {row.sum():.3f}")
 
 loud = np.array([1.0, 2.0, 0.5, 10000.0, 1.5])  # the same, but a hidden key has a very large score
 print("\nnow with a hidden score of 10,000:")
@@ -463,8 +464,9 @@ print("take 10 off the hidden scores    ", softmax(loud - 10.0 * ~may_look))
 # - **Multiply the weights by the mask:** nothing hidden is left, but the row no longer adds up to 1. You
 #   could divide by the sum again. But where a hidden score is very large, softmax has already given it
 #   everything. The others are 0, and 0 divided by 0 is `nan`.
-# - **Take a large number off:** better. But 10 is not enough for an exact 0, and a very large score does
-#   not even notice.
+# - **Take a large number off:** better. The hidden weights are printed as `0.`, but that is rounded to three
+#   digits, and **small is not 0**: the number after *hidden* tells. (`e-05` says: shift the point five places
+#   to the left.) And a very large score does not even notice.
 #
 # The last idea is right if the number is large enough, and the largest of all is infinity. Lesson 01 said
 # that a score of **minus infinity** is a polite way to say "never look there": $e^{-\infty} = 0$. So
@@ -473,7 +475,7 @@ print("take 10 off the hidden scores    ", softmax(loud - 10.0 * ~may_look))
 # %%
 row = softmax(np.where(may_look, scores, -np.inf))
 hidden = row[~may_look].sum()
-print(f"minus infinity before softmax: weights {row}  hidden {hidden:.6f}  sum {row.sum():.3f}")
+print(f"minus infinity before softmax: weights {row}  hidden {hidden:.1e}  sum {row.sum():.3f}")
 print("with a hidden score of 10,000: weights", softmax(np.where(may_look, loud, -np.inf)))
 plots.bars(
     {"all may be looked at": softmax(scores), "two are hidden": row},
@@ -500,6 +502,9 @@ plots.bars(
 #
 # As your attention of lesson 01, with a mask. The mask has at least two axes, each of full length or 1. It
 # may have fewer axes than the scores. With `mask=None` everything may be looked at.
+#
+# Two tables of weights may look alike, and one of them be wrong: a tiny weight and a weight of 0 are both
+# printed as 0.00. The check asks for an exact 0. So can you, with `weights == 0`.
 #
 # <details><summary>Hint 1: hide</summary>
 #
@@ -796,7 +801,7 @@ for position in range(1, len(sentence)):
 #
 # ### Exercise: `teacher_forcing`
 #
-# Cut both rows of this table out of a batch of whole sentences.
+# Cut both rows of this table out of a batch of whole sentences. All rows are cut alike, padded ones too.
 #
 # <details><summary>Hint 1: compare with the table</summary>
 #
@@ -812,9 +817,8 @@ for position in range(1, len(sentence)):
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# All columns but the last, and all columns but the first. In a shorter row the last column is padding and
-# `<eos>` stays in the decoder input. Leave it there: its label is padding, and the loss of lesson 07 does
-# not count labels that are padding.
+# All columns but the last, and all columns but the first. The colon makes a slice: without it, you get a
+# single column.
 #
 # </details>
 
@@ -870,6 +874,12 @@ plots.masks(
 #
 # In every row the word after the arrow is hidden, and it is the very next column. That is why a word may
 # look at itself, and why it must not look one place further.
+#
+# Look at the printed rows of the second sentence once more. There `<eos>` is read, and `<pad>` is to be
+# predicted. That looks like a mistake, but it is none. In a shorter sentence the last column holds padding,
+# so cutting it off leaves `<eos>` in what is read. What follows `<eos>` is nobody's concern: the loss of
+# lesson 07 does not count labels that are padding. So nothing is learned there, and nothing has to be taken
+# out.
 #
 # ### One masked pass equals six passes word by word
 #
@@ -1092,7 +1102,8 @@ for name, model, losses, mask_of in [
 # even knows when Jane travels. Model B is worse than a model that knows nothing, and stops at once.
 #
 # **Your turn:** say in two sentences what model B has learned, and which slip made it so. Then mend model B
-# in the next cell, by *one character*, and see its losses change. Open the answer when you have tried.
+# by *one character* in the first line of the next cell, and see its losses change. Look at the test loss above
+# all. Open the answer when you have tried.
 
 # %%
 mask_b = lambda n: colleagues_mask(n)  # mend it here
@@ -1119,6 +1130,30 @@ print(write(mended_b, mask_b, ["<bos>", "Jane"]))
 #
 # </details>
 #
+# ### Nearly mended
+#
+# Did you think of another letter, `tril` for `triu` in the colleague's line? That turns the triangle over, and
+# it is one character as well. The `k=1` stays. The next cell trains a third model, C, with that mask. *Before
+# you run it:* which cells does `np.tril(…, k=1)` leave open?
+
+# %%
+def one_place_too_far(n):
+    return np.tril(np.ones((n, n), dtype=bool), k=1)
+
+
+model_c, losses_c = train(one_place_too_far(n))
+print(f"training loss {losses_c[-1]:.2f}   test loss {test_loss(model_c, one_place_too_far):.2f}")
+print(write(model_c, one_place_too_far, ["<bos>", "Jane"]))
+plots.masks(one_place_too_far(n), tasks, read_words, title="Model C: who may look at whom", ylabel="reads → predicts")
+
+# %% [markdown]
+# *Picture: a triangle of six by six with one diagonal more. In every row but the last, the word after the arrow
+# is dark too.*
+#
+# Nearly all of this mask is right, and one leaking diagonal is enough to copy the answer. The training loss is
+# again better than the best possible. At test time there is no next word to copy, so model C copies a word that
+# it has. The mask of a decoder ends *on* the diagonal.
+#
 # ### Catch it in one second
 #
 # You do not need to train a model to find such a slip. The changed-future test of section 5 finds it at
@@ -1129,19 +1164,27 @@ def sees_the_future(mask):
     return bool(how_far_outputs_move(english_words, changed_words, mask)[:-1].any())
 
 
-one_place_too_far = np.tril(np.ones((5, 5), dtype=bool), k=1)
 for name, mask in {
     "causal mask": causal_mask(5),
     "the colleague's mask": colleagues_mask(5),
-    "one place too far": one_place_too_far,
+    "one place too far": one_place_too_far(5),
     "no mask": None,
 }.items():
     print(f"{name:<22} sees the future: {sees_the_future(mask)}")
 
 # %% [markdown]
-# The third one, `one_place_too_far`, is the nastiest: nearly all of it is right, and one leaking diagonal
-# is enough to copy the answer. **Play:** train it with `train(np.tril(np.ones((n, n), dtype=bool), k=1))`
-# in a cell of your own, and look at its loss and its weights.
+# **Play:** train a model of your own, in a new cell. `train(mask)` returns a pair: the model, and its loss at
+# every step. `guess(model, reads[:1], mask)` returns three things for the first text, and the last of them is
+# where the model looks. This mask, for example, hides the past too, all but the latest two words. Which of the
+# six tasks must get worse?
+#
+# ```python
+# my_mask = causal_mask(n) & ~np.tril(np.ones((n, n), dtype=bool), k=-2)
+# my_model, my_losses = train(my_mask)
+# print(my_losses[-1])
+# _, _, my_weights = guess(my_model, reads[:1], my_mask)
+# plots.attention(my_weights[0], tasks, read_words, ylabel="reads → predicts")
+# ```
 
 # %% [markdown]
 # ## Summary

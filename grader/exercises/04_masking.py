@@ -247,6 +247,11 @@ def list_instead_of_array(n):
     return triangle(n).tolist()
 
 
+@causal_mask.mistake("The mask is typed in for three words. Another sentence has another length: let the table grow with n.")
+def typed_in_for_three_words(n):
+    return np.array([[True, False, False], [True, True, False], [True, True, True]])
+
+
 # ----------------------------------------------------------------------------------- decoder_mask
 
 
@@ -316,6 +321,15 @@ def padding_hides_queries(token_ids, pad_id):  # noqa: F811
 def padding_hidden_as_looker_too(token_ids, pad_id):  # noqa: F811
     real, past = both_masks(token_ids, pad_id)
     return np.swapaxes(real, -1, -2) & real & past
+
+
+@decoder_mask.mistake(
+    "Padding may look at itself: the diagonal is open in every row. Nobody may look at padding, not even padding; a row "
+    "that is left with nothing is no fault here."
+)
+def padding_may_look_at_itself(token_ids, pad_id):
+    real, past = both_masks(token_ids, pad_id)
+    return (real & past) | np.eye(token_ids.shape[-1], dtype=bool)
 
 
 @decoder_mask.mistake("Everything is the wrong way round: True stands where a word must not look. True means “may be looked at”.")
@@ -390,6 +404,22 @@ def and_between_whole_arrays(token_ids, pad_id):
 )
 def sentences_counted_for_words(token_ids, pad_id):
     return (token_ids != pad_id)[:, None, None, :] & triangle(len(token_ids))
+
+
+@decoder_mask.mistake(
+    "The causal mask is given the whole shape of the ids, two numbers. It wants one: how many words a sentence has."
+)
+def causal_mask_of_the_whole_shape(token_ids, pad_id):
+    return (token_ids != pad_id)[:, None, None, :] & triangle(token_ids.shape)
+
+
+@decoder_mask.mistake(
+    "Only the first sentence's mask is returned: its axes of sentences and heads are gone. Every sentence needs its own, "
+    "in shape (batch, 1, n, n)."
+)
+def mask_of_the_first_sentence_alone(token_ids, pad_id):
+    real, past = both_masks(token_ids, pad_id)
+    return (real & past)[0, 0]
 
 
 @decoder_mask.mistake("This is a mask of the numbers 0 and 1. A mask here is boolean: join the two with a logical “and”.")
@@ -488,6 +518,13 @@ def masked_attention(rng):
     whole = np.array([True, False, True])[:, None]
     yield ask("nothing to look at", "a mask with one column: whole queries are hidden", *inputs(n_q=3), whole)
     yield ask("nothing to look at", "everything is hidden", *inputs(2), np.zeros((2, 1, 1), dtype=bool), hidden=True)
+    # scores among which a number that is not low enough hides nothing
+    for visible, hidden in [(-35.0, 0.0), (-600.0, 0.0), (-900.0, -100.0)]:
+        q, k, v = inputs(n_q=4, n_k=6)
+        mask = some(1, 6)
+        q[:, 0], k[:, 0] = [2.0, 2.0, 2.0, -2.0], np.where(mask[0], visible, hidden)  # divided by sqrt(4)
+        says = f"three rows with visible scores around {visible:.0f}, hidden ones around {hidden:.0f}, and one the other way round"
+        yield ask("large scores", says, q, k, v, mask)
     # scores of 10,000
     q, k, v = inputs(n_q=3, n_k=5)
     q[:, 0], k[:, 0] = 1.0, 0.0
@@ -499,6 +536,10 @@ def masked_attention(rng):
     yield ask("large scores", "visible keys with scores of -10,000", q, k, v, mask)
     q, k, v = inputs(n_q=4, n_k=6)
     yield ask("large scores", "scores in the thousands", 2000 * q, k, v, some(4, 6), zeros_exact=False, hidden=True)
+
+
+# First those that fail on rows with nothing to look at alone, then ever weaker ways to hide: where two mistakes
+# explain what went wrong, the first is named.
 
 
 @masked_attention.mistake(
@@ -537,7 +578,144 @@ def mask_without_effect(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "You hide after the softmax, so the weights of a row no longer add up to 1. Hide the scores, before it."
+    "Where a row may look at nothing you get NaN: all its exponentials are 0, and 0/0 is not a number. Such a row is "
+    "to have weights and output 0."
+)
+def empty_row_gives_nan(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -np.inf))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "NaN is cleared from the weights only, after they have gone into the output. Clear them before they meet the values."
+)
+def empty_row_cleared_after_the_output(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -np.inf))
+    return weights @ v, np.nan_to_num(weights)
+
+
+@masked_attention.mistake(
+    "NaN is cleared from the output only, and the weights you return still have it. Clear the weights, before they meet "
+    "the values."
+)
+def nan_cleared_from_the_output_only(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -np.inf))
+    return np.nan_to_num(weights @ v), weights
+
+
+@masked_attention.mistake(
+    "A row with nothing to look at was opened for a moment, and the output is made before its weights are cleared. Look "
+    "at the order of the last steps."
+)
+def output_made_before_the_weights_are_cleared(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask | ~mask.any(axis=-1, keepdims=True), scores_of(q, k), -np.inf))
+    return weights @ v, np.where(mask, weights, 0.0)
+
+
+@masked_attention.mistake(
+    "A row with nothing to look at has weights 0, but its output is still the mean of hidden values: it was made "
+    "before the weights were cleared. Look at the order of the last steps."
+)
+def mean_of_hidden_values_left_in_the_output(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9))
+    return weights @ v, np.where(mask, weights, 0.0)
+
+
+@masked_attention.mistake(
+    "A row with nothing to look at has output 0, but the weights you return are those of the row opened for a moment. "
+    "Both results must come from the same, cleared weights."
+)
+def weights_returned_before_they_are_cleared(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask | ~mask.any(axis=-1, keepdims=True), scores_of(q, k), -np.inf))
+    return np.where(mask, weights, 0.0) @ v, weights
+
+
+@masked_attention.mistake(
+    "A row with nothing to look at has output 0, but the weights you return still spread evenly over hidden keys. Both "
+    "results must come from the same, cleared weights."
+)
+def output_cleared_but_weights_spread_evenly(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9))
+    return np.where(mask, weights, 0.0) @ v, weights
+
+
+@masked_attention.mistake(
+    "A row with nothing to look at shares its attention evenly among hidden keys, since all its scores are equally low. "
+    "Its weights and output should be 0."
+)
+def empty_row_spreads_evenly(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e9))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "A row with nothing to look at looks at everything, as if it had no mask: all its scores are lowered alike, or it was "
+    "opened to avoid NaN. Its weights and output should be 0."
+)
+def empty_row_looks_at_everything(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask | ~mask.any(axis=-1, keepdims=True), scores_of(q, k), -np.inf))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "One row with nothing to look at clears all the others too. Ask row by row whether there is anything to look at."
+)
+def one_empty_row_clears_everything(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9)) * mask.any(axis=-1).all()
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` runs along axis 1. That is the axis of the keys only where nothing stands in front of it. Which axis is it, "
+    "counted from the end?"
+)
+def any_along_axis_1(q, k, v, mask=None):
+    mask = as_mask(mask)
+    empty = ~mask.any(axis=1, keepdims=True)
+    weights = np.where(mask, softmax(np.where(mask | empty, scores_of(q, k), -np.inf)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` without `keepdims` drops the axis of the keys, so its answers no longer stand beside their rows. Compare the "
+    "shapes of the mask and of what `any` returns."
+)
+def any_without_keepdims(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(np.where(mask | ~mask.any(axis=-1), scores_of(q, k), -np.inf)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` without `keepdims` drops the axis of the keys, so its answers do not stand beside the rows of weights. Compare "
+    "the two shapes."
+)
+def keepdims_forgotten_at_the_weights(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9))
+    weights = np.where(mask.any(axis=-1), weights, 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`any` without `keepdims` drops the axis of the keys, so its answers do not stand beside the rows of the output. "
+    "Compare the two shapes, and clear the weights as well."
+)
+def keepdims_forgotten_at_the_output(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = softmax(np.where(mask, scores_of(q, k), -1e9))
+    return np.where(mask.any(axis=-1), weights @ v, 0.0), weights
+
+
+@masked_attention.mistake(
+    "You hide after the softmax, so the weights of a row no longer add up to 1. Hide the scores, before it. Or is a "
+    "`~` missing before `any`? Only empty rows may be opened for a moment."
 )
 def hidden_after_the_softmax(q, k, v, mask=None):
     weights = softmax(scores_of(q, k)) * as_mask(mask)
@@ -566,6 +744,24 @@ def rescaled_by_a_sum_of_zero(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
+    "You put minus infinity in after the softmax, among the weights. It belongs among the scores: the softmax makes a "
+    "weight of 0 out of it."
+)
+def minus_infinity_put_in_after_the_softmax(q, k, v, mask=None):
+    weights = np.where(as_mask(mask), softmax(scores_of(q, k)), -np.inf)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take the softmax, hide, and take the softmax again: weights serve as scores the second time, and all come out "
+    "nearly alike. Hide the scores, then take one softmax."
+)
+def softmax_taken_twice(q, k, v, mask=None):
+    weights = np.nan_to_num(softmax(np.where(as_mask(mask), softmax(scores_of(q, k)), -np.inf)))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
     "You add the mask to the scores as it is, so keys that may be looked at gain 1. Hidden ones must lose everything."
 )
 def ones_and_zeros_added_to_the_scores(q, k, v, mask=None):
@@ -583,25 +779,57 @@ def hidden_scores_set_to_zero(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "Hidden scores become -10, which leaves hidden keys a small weight and is not even low where others are lower. "
-    "The weight must be exactly 0."
-)
-def fill_of_minus_ten(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -10.0))
-    return weights @ v, weights
-
-
-@masked_attention.mistake("You take 10 off hidden scores. That makes their weights small, not 0, and a score of 10,000 does not notice.")
-def ten_taken_off(q, k, v, mask=None):
-    weights = softmax(scores_of(q, k) - 10.0 * ~as_mask(mask))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
     "Hidden scores become -10,000. Scores of visible keys can be as low as that, and then the hidden ones weigh the same."
 )
 def fill_of_minus_ten_thousand(q, k, v, mask=None):
     weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e4))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -1,000. That will do among ordinary scores, but where visible scores are lower "
+    "the hidden keys get everything."
+)
+def fill_of_minus_a_thousand(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e3))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -1,000, and their weights 0 later. Where visible scores are lower than that, the "
+    "softmax has given everything away by then: the row adds up to 0."
+)
+def fill_of_minus_a_thousand_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(np.where(mask, scores_of(q, k), -1e3)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -50 or -100. The weights of hidden keys look like 0 in print, but small is not "
+    "0; and visible scores can be far lower."
+)
+def fill_of_minus_fifty(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -50.0))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become a number like -50 or -100, and their weights 0 later. Where visible scores are lower than that, "
+    "the softmax has given everything away by then: the row adds up to 0."
+)
+def fill_of_minus_fifty_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(np.where(mask, scores_of(q, k), -50.0)), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become about -10. That leaves hidden keys a small weight, and small is not 0; and visible scores can "
+    "be lower than that."
+)
+def fill_of_minus_ten(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -10.0))
     return weights @ v, weights
 
 
@@ -614,47 +842,66 @@ def ten_thousand_taken_off(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
+    "You take a number like 1,000 off hidden scores. That will do among ordinary scores, but a hidden score of 10,000 "
+    "is still the largest of all."
+)
+def a_thousand_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 1e3 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 1,000 off hidden scores and set their weights to 0 later. A hidden score of 10,000 has taken "
+    "everything by then: the row adds up to 0."
+)
+def a_thousand_taken_off_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(scores_of(q, k) - 1e3 * ~mask), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 50 or 100 off hidden scores. Their weights look like 0 in print, but small is not 0; and a "
+    "score of 10,000 does not notice."
+)
+def fifty_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 50.0 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take a number like 50 or 100 off hidden scores and set their weights to 0 later. A much larger hidden score has "
+    "taken everything by then: the row adds up to 0."
+)
+def fifty_taken_off_cleared_later(q, k, v, mask=None):
+    mask = as_mask(mask)
+    weights = np.where(mask, softmax(scores_of(q, k) - 50.0 * ~mask), 0.0)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take about 10 off hidden scores. That makes their weights small, and small is not 0; a hidden score that is "
+    "larger by 25 does not even notice."
+)
+def ten_taken_off(q, k, v, mask=None):
+    weights = softmax(scores_of(q, k) - 10.0 * ~as_mask(mask))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Hidden scores become plus infinity, the largest score of all, and infinity minus infinity is NaN. Look at its sign."
+)
+def plus_infinity_for_minus_infinity(q, k, v, mask=None):
+    weights = softmax(np.where(as_mask(mask), scores_of(q, k), np.inf))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
     "You multiply infinity by the mask, and 0 times infinity is NaN. Choose between two numbers instead of multiplying."
 )
 def zero_times_infinity(q, k, v, mask=None):
     scores = scores_of(q, k)
     weights = softmax(scores if mask is None else scores + (1.0 - mask) * -np.inf)
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "Where a row may look at nothing you get NaN: all its exponentials are 0, and 0/0 is not a number. Such a row is "
-    "to have weights and output 0."
-)
-def empty_row_gives_nan(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -np.inf))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "NaN is cleared from the weights only, after they have gone into the output. Clear them before they meet the values."
-)
-def empty_row_cleared_after_the_output(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -np.inf))
-    return weights @ v, np.nan_to_num(weights)
-
-
-@masked_attention.mistake(
-    "A row with nothing to look at shares its attention evenly among hidden keys, since all its scores are equally low. "
-    "Its weights and output should be 0."
-)
-def empty_row_spreads_evenly(q, k, v, mask=None):
-    weights = softmax(np.where(as_mask(mask), scores_of(q, k), -1e9))
-    return weights @ v, weights
-
-
-@masked_attention.mistake(
-    "A row with nothing to look at looks at everything, as if it had no mask: all its scores are lowered alike, or it was "
-    "opened to avoid NaN. Its weights and output should be 0."
-)
-def empty_row_looks_at_everything(q, k, v, mask=None):
-    mask = as_mask(mask)
-    weights = softmax(np.where(mask | ~mask.any(axis=-1, keepdims=True), scores_of(q, k), -np.inf))
     return weights @ v, weights
 
 
@@ -705,8 +952,8 @@ def no_mask_hides_everything(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "Without a mask, and where a mask leaves a row nothing, you get NaN: np.where takes None for False, so all scores "
-    "become minus infinity. mask=None means that everything may be looked at."
+    "Without a mask everything is NaN: np.where takes None for False, so all scores become minus infinity. mask=None "
+    "means that everything may be looked at."
 )
 def no_mask_gives_nan(q, k, v, mask=None):
     weights = softmax(np.where(mask, scores_of(q, k), -np.inf))
@@ -722,13 +969,42 @@ def none_turned_round(q, k, v, mask=None):
     return weights @ v, weights
 
 
-@masked_attention.mistake("`if mask` asks a whole array whether it is true, which has no answer. Ask whether it is None.")
-def if_mask_asks_a_whole_array(q, k, v, mask=None):
+@masked_attention.mistake(
+    "`if mask` and `not mask` ask a whole array whether it is true, which has no answer. Compare with None by `is`; "
+    "turn a mask round, place by place, with `~`."
+)
+def whole_array_asked_whether_it_is_true(q, k, v, mask=None):
     scores = scores_of(q, k)
     if mask:
         scores = np.where(mask, scores, -np.inf)
     weights = np.nan_to_num(softmax(scores))
     return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "`not` asks a whole array whether it is true, which has no answer, and makes True of None. Turn a mask round, place by "
+    "place, with `~`, and compare with None by `is`."
+)
+def not_before_a_whole_array(q, k, v, mask=None):  # noqa: F811
+    weights = softmax(np.where(not mask, -np.inf, scores_of(q, k)))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "The mask that you make for None has the first axes of q and k. In a batch these count sentences, not words: which "
+    "axis of q counts its words, whatever stands in front?"
+)
+def mask_for_none_made_from_the_first_axes(q, k, v, mask=None):
+    if mask is None:
+        mask = np.ones((q.shape[0], k.shape[0]), dtype=bool)
+    return right_attention(q, k, v, mask)
+
+
+@masked_attention.mistake(
+    "The mask that you make for None holds numbers, and `|` works on True and False. Give the array a dtype."
+)
+def mask_for_none_not_boolean(q, k, v, mask=None):
+    return right_attention(q, k, v, np.ones((1, 1)) if mask is None else mask)
 
 
 @masked_attention.mistake("Without a mask the code stops: None has no axes. mask=None means that everything may be looked at.")
@@ -748,6 +1024,16 @@ def axis_for_heads_added_again(q, k, v, mask=None):
 @masked_attention.mistake("The scores are not scaled: divide them by the square root of d_k, as in lesson 01.")
 def no_scaling(q, k, v, mask=None):
     return right_attention(q * np.sqrt(q.shape[-1]), k, v, mask)
+
+
+@masked_attention.mistake("You divide the scores by d_k. They are to be divided by its square root, as in lesson 01.")
+def divided_by_d_k(q, k, v, mask=None):
+    return right_attention(q / np.sqrt(q.shape[-1]), k, v, mask)
+
+
+@masked_attention.mistake("You scale by the number of keys. It is the width of queries and keys that counts, d_k.")
+def divided_by_the_root_of_the_number_of_keys(q, k, v, mask=None):
+    return right_attention(q * np.sqrt(q.shape[-1] / k.shape[-2]), k, v, mask)
 
 
 @masked_attention.mistake(
@@ -775,12 +1061,43 @@ def softmax_over_queries(q, k, v, mask=None):
 
 
 @masked_attention.mistake(
-    "The softmax overflows where scores are large: exp of 10,000 is infinite. Use the softmax of lesson 01, which does not."
+    "Your softmax does not take off the largest score first: exp of 10,000 is infinite, and exp of -10,000 is 0. The "
+    "softmax of lesson 01 has neither trouble."
 )
 def softmax_overflows(q, k, v, mask=None):
-    exp = np.where(as_mask(mask), np.exp(scores_of(q, k)), 0.0)
-    total = exp.sum(axis=-1, keepdims=True)
-    weights = exp / np.where(total == 0, 1.0, total)
+    exp = np.exp(np.where(as_mask(mask), scores_of(q, k), -np.inf))
+    weights = np.nan_to_num(exp / exp.sum(axis=-1, keepdims=True))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You take exp and divide by the sum without taking the largest score off first. Where all visible scores are very low, "
+    "or there are none, that is 0/0. Use the softmax of lesson 01, and think of the empty rows."
+)
+def softmax_by_hand_without_the_maximum(q, k, v, mask=None):
+    exp = np.exp(np.where(as_mask(mask), scores_of(q, k), -np.inf))
+    weights = exp / exp.sum(axis=-1, keepdims=True)
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "Your softmax takes off the largest score of the whole array. A row far below it is left with zeros only: each row "
+    "has a largest score of its own."
+)
+def maximum_of_the_whole_array_taken_off(q, k, v, mask=None):
+    scores = np.where(as_mask(mask), scores_of(q, k), -np.inf)
+    exp = np.exp(scores - scores.max())
+    weights = np.nan_to_num(exp / exp.sum(axis=-1, keepdims=True))
+    return weights @ v, weights
+
+
+@masked_attention.mistake(
+    "You multiply exponentials by the mask. Where a hidden score is very large its exponential is infinite, and 0 times "
+    "infinity is NaN. Hide the scores, then use the softmax of lesson 01."
+)
+def exponentials_times_the_mask(q, k, v, mask=None):
+    exp = np.exp(scores_of(q, k)) * as_mask(mask)
+    weights = exp / exp.sum(axis=-1, keepdims=True)
     return weights @ v, weights
 
 
@@ -892,6 +1209,66 @@ def beginning_kept_among_the_labels(target_ids):
 )
 def labels_rolled_round(target_ids):
     return target_ids, np.roll(target_ids, -1, axis=1)
+
+
+@teacher_forcing.mistake(
+    "The labels are rolled but not cut: the first word stands at their end, and there is one label more than there are "
+    "inputs."
+)
+def labels_rolled_but_not_cut(target_ids):
+    return target_ids[:, :-1], np.roll(target_ids, -1, axis=1)
+
+
+@teacher_forcing.mistake(
+    "The input is rolled, so it begins with the end of the sentence and nothing is cut off. The decoder reads BOS first "
+    "and never the last word."
+)
+def input_rolled_round(target_ids):
+    return np.roll(target_ids, 1, axis=1), target_ids
+
+
+@teacher_forcing.mistake(
+    "The input is rolled, so it begins with the end of the sentence instead of BOS. Compare both rows of your result "
+    "with the table."
+)
+def input_rolled_and_labels_not_shifted(target_ids):
+    return np.roll(target_ids, 1, axis=1)[:, :-1], target_ids[:, :-1]
+
+
+@teacher_forcing.mistake(
+    "The input is rolled without an axis, so each sentence begins with the end of the one before, and nothing is cut off. "
+    "The decoder reads BOS first and never the last word."
+)
+def input_rolled_on_from_sentence_to_sentence(target_ids):
+    return np.roll(target_ids, 1), target_ids
+
+
+@teacher_forcing.mistake(
+    "A colon is missing: `[:, -1]` and `[:, 1]` are one column each. To take all columns up to one, or from one on, a "
+    "slice is needed."
+)
+def colons_forgotten(target_ids):
+    return target_ids[:, -1], target_ids[:, 1]
+
+
+@teacher_forcing.mistake("A colon is missing in the input: `[:, -1]` is the last column alone. All but the last is a slice.")
+def colon_forgotten_in_the_input(target_ids):
+    return target_ids[:, -1], target_ids[:, 1:]
+
+
+@teacher_forcing.mistake("A colon is missing in the labels: `[:, 1]` is a single column. From the second on is a slice.")
+def colon_forgotten_in_the_labels(target_ids):
+    return target_ids[:, :-1], target_ids[:, 1]
+
+
+@teacher_forcing.mistake(
+    "EOS is taken out of the input of padded sentences. Leave it there: its label is padding, and padding is not counted "
+    "in the loss."
+)
+def end_taken_out_of_padded_inputs(target_ids):
+    decoder_input = target_ids[:, :-1].copy()
+    decoder_input[decoder_input == 2] = 0
+    return decoder_input, target_ids[:, 1:]
 
 
 @teacher_forcing.mistake(

@@ -111,6 +111,15 @@ def masked_attention__additive(q, k, v, mask=None):
     return weights @ v, weights
 
 
+def masked_attention__cleared_at_the_end(q, k, v, mask=None):
+    scores = q @ np.swapaxes(k, -1, -2) / q.shape[-1] ** 0.5
+    if mask is None:
+        mask = np.full((q.shape[-2], k.shape[-2]), True)
+    weights = softmax(np.where(mask, scores, -1e9))
+    sees = np.expand_dims(mask.any(axis=-1), -1)
+    return np.where(sees, weights @ v, 0.0), np.where(sees, weights, 0.0)
+
+
 def masked_attention__smallest_number(q, k, v, mask=None):
     scores = q @ np.swapaxes(k, -1, -2) / q.shape[-1] ** 0.5
     if mask is None:
