@@ -6,16 +6,18 @@
 PYTHON ?= python3
 LAB_OPTIONS ?=
 TEST_OPTIONS ?=
+STOCK ?=
 
 PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(WANTED)
 TEST_READY := .venv/ready-for-tests-$(WANTED)
+NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser
+.PHONY: help lab test test-nbgrader demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -25,8 +27,13 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	cd my-course && JUPYTER_CONFIG_PATH="$(CURDIR)/utils/lab" exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
-test: bubblewrap browser $(TEST_READY) ## run every test
+test: bubblewrap browser postgresql $(TEST_READY) ## run every test
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS)
+
+test-nbgrader: bubblewrap $(NBGRADER_TEST_READY) ## run nbgrader's own tests with our executor (STOCK=1: with its own)
+	PYTHONPATH=tests $(PYTHON_HERE) -m pytest -o addopts= -q --disable-warnings -n 2 $(if $(STOCK),,-p nbgrader_plugin) --pyargs \
+	    nbgrader.tests.apps.test_nbgrader_autograde nbgrader.tests.preprocessors.test_saveautogrades \
+	    nbgrader.tests.preprocessors.test_overwritecells nbgrader.tests.preprocessors.test_limitoutput
 
 demo: bubblewrap $(READY) ## grade a small made-up class, from submissions to feedback
 	$(PYTHON_HERE) -m grader demo
@@ -71,7 +78,11 @@ $(READY): | .venv/bin/pip
 	@touch $@
 
 $(TEST_READY): | $(READY)
-	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres]'
+	@touch $@
+
+$(NBGRADER_TEST_READY): | $(READY)
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test-nbgrader]'
 	@touch $@
 
 bubblewrap:
@@ -80,3 +91,6 @@ bubblewrap:
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || .ci/system-packages 'chromium|chromium-browser'
 	@fc-list 2>/dev/null | grep -qi dejavu || .ci/system-packages fonts-dejavu-core fontconfig
+
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || .ci/system-packages postgresql

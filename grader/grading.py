@@ -196,6 +196,14 @@ class Session:
             self.troubles[exercise] = trouble
         return outputs
 
+    def made(self) -> dict[str, bytes]:
+        """The files that the cells have made, by name; none where the fork is gone."""
+        try:
+            return self._open().made()
+        except Died:
+            self._close()
+            return {}
+
     def hold(self, exercise: str) -> None:
         """Keeps the answer as it is now: a later cell may give its name to something else."""
         try:

@@ -24,6 +24,7 @@ import struct
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -232,10 +233,9 @@ class Runner:
         self.outputs.begin()
         self.plots.instead = None if cell["figures"] else self.outputs.not_drawn
         result = self.shell.run_cell(cell["source"], store_history=True)
-        if result.error_before_exec is not None and not self.outputs.has_error():
-            self.shell.showtraceback(
-                (type(result.error_before_exec), result.error_before_exec, result.error_before_exec.__traceback__)
-            )
+        error = result.error_in_exec if result.error_before_exec is None else result.error_before_exec
+        if error is not None and not self.outputs.has_error():  # also where a cell did away with showing errors
+            self.outputs.error(type(error), error, traceback.format_exception(error))
         return self.outputs.taken()
 
     def names(self, sources: list[str]) -> list[dict[str, Any]]:
@@ -247,6 +247,18 @@ class Runner:
         """Adds to a file in the working folder."""
         with open(WORK / part["name"], "ab") as file:
             file.write(part["data"].tobytes())
+
+    def made(self, known: list[str]) -> dict[str, Any]:
+        """The bytes of the files in the working folder but for the known ones, as long as they are not too large."""
+        from numpy import fromfile, uint8
+
+        found, room = {}, MAX_BYTES // 2
+        for entry in sorted(os.scandir(WORK), key=lambda entry: entry.name):
+            if entry.name not in known and entry.is_file(follow_symlinks=False):
+                room -= entry.stat().st_size
+                if room >= 0:
+                    found[entry.name] = fromfile(entry.path, uint8)
+        return found
 
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now; calls use it whatever later cells do to the name."""

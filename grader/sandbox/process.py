@@ -30,6 +30,7 @@ START_SECONDS, CLEAN_SECONDS = 120.0, 20.0
 MIME_TYPES = (
     "text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"
 )  # fmt: skip
+_FILE_NAME = re.compile(r"[\w][\w .()+-]{0,200}", re.ASCII)
 _CONTROL_CHARACTERS = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
@@ -247,6 +248,18 @@ class Student:
             return [Names(*sets, bool(cell["anything"])) for sets, cell in zip(parts, told)]
         except (TypeError, KeyError):
             raise self._end("protocol") from None
+
+    def made(self) -> dict[str, bytes]:
+        """The files that it has made in its working folder, by name.
+
+        Raises:
+            Died: it ended the fork, or had to be ended.
+        """
+        told = self._ask({"do": "made", "what": list(self.files)})
+        if not isinstance(told, dict):
+            raise self._end("protocol")
+        good = {name: data for name, data in told.items() if _FILE_NAME.fullmatch(name) and name not in self.files}
+        return {name: data.tobytes() for name, data in good.items() if isinstance(data, np.ndarray)}
 
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now, for calls to come."""
