@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from nbgrader.plugins import CsvExportPlugin
 
-from grader.autograde import ClassAutograde, autograde, open_course, release_into_gradebook, worker_pool
+from grader.autograde import ClassAutograde, autograde, local_workers, open_course, release_into_gradebook
 from grader.grading import new_seed
 from grader.lessons import COURSE_ROOT, read_lesson
 from grader.options import add_limit_arguments, limits_of
@@ -123,11 +123,11 @@ def main(args: argparse.Namespace) -> int:
     release(COURSE_ROOT)
     told = make_class(root)
     course = open_demo(root)
-    with worker_pool(args.jobs, limits_of(args), args.unprotected) as pool:
+    with local_workers(args.jobs, args.unprotected) as workers:
         seed = new_seed()
         for lesson in LESSONS:
             release_into_gradebook(lesson, course)
-            autograde(lesson, course, pool, seed)
+            autograde(lesson, course, workers, seed, limits_of(args), args.unprotected)
             write_feedback(lesson, course)
             write_report(lesson, course, root / "reports")
     write_export(course, root / "grades.csv")
