@@ -4,16 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
 
-from grader.autograde import ClassAutograde, open_course
+from grader.autograde import Run, autograde, local_workers, open_course, release_into_gradebook
 from grader.lessons import COURSE_ROOT
 from grader.release import release
+from grader.workers import LocalWorkers
 
 LESSON = "00_welcome"
 POINTS = {"perfect": 5.0, "one-sentence-only": 3.0, "from-one": 0.0}  # what tests/submissions says
@@ -72,16 +73,22 @@ class Class:
         out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
+    def grade_here(self, workers: LocalWorkers, force: bool = False) -> Run:
+        """The same in this process."""
+        before = os.getcwd()
+        os.chdir(self.root)  # nbgrader reads a configuration that lies there, too
+        try:
+            course = open_course(self.root)
+            course.force = force
+            release_into_gradebook(LESSON, course)
+            return autograde(LESSON, course, workers, seed=7)
+        finally:
+            os.chdir(before)
+
     def nbgrader(self, *arguments: str, cwd: Path | None = None) -> None:
         command = [sys.executable, "-m", "nbgrader", *arguments]
         done = subprocess.run(command, cwd=cwd or self.root, env=ENVIRONMENT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
-
-    def course(self) -> ClassAutograde:
-        """The course opened in this process."""
-        course = open_course(self.root)
-        course.coursedir.assignment_id = LESSON
-        return course
 
     def notebook(self, student: str) -> Path:
         return self.root / "autograded" / student / LESSON / f"{LESSON}.ipynb"
@@ -109,7 +116,13 @@ class Class:
 
 
 @pytest.fixture(scope="session")
-def staged(tmp_path_factory) -> Path:
+def workers() -> Iterator[LocalWorkers]:
+    with local_workers(2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def staged_welcome(tmp_path_factory) -> Path:
     """The lesson's staged source."""
     target = tmp_path_factory.mktemp("staged")
     release(COURSE_ROOT, target)
@@ -117,5 +130,11 @@ def staged(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def pupils(tmp_path, staged) -> Class:
-    return Class(tmp_path, staged)
+def make_class(staged_welcome) -> Callable[..., Class]:
+    """Makes a class in a folder, and with a gradebook elsewhere if its address is given."""
+    return lambda root, db_url=None: Class(root, staged_welcome, db_url)
+
+
+@pytest.fixture
+def pupils(tmp_path, make_class) -> Class:
+    return make_class(tmp_path)
