@@ -198,19 +198,27 @@ def autograde(
             for student, folder in _taken(waiting, AHEAD * workers.count - len(jobs)):
                 path = folder / f"{lesson}.ipynb"
                 try:
-                    jobs[workers.submit(grade, _job(course, path, seed, limits, unprotected))] = student, path
+                    job = _job(course, path, seed, limits, unprotected)
                 except (GraderError, OSError) as error:
                     failed(student, error)
+                else:
+                    jobs[workers.submit(grade, job)] = student, path
             done = wait(jobs, QUIET_SECONDS, FIRST_COMPLETED).done
-            if jobs and not done:
+            if not done:
                 workers.check()
             for future in done:
                 student, path = jobs.pop(future)
                 try:
-                    notebook = nbformat.reads(future.result(), as_version=4)
-                    course.record(student, path, notebook)
+                    text = future.result()
                 except SandboxMissing:
                     raise
+                except Exception as error:
+                    workers.check()
+                    failed(student, error)
+                    continue
+                try:
+                    notebook = nbformat.reads(text, as_version=4)
+                    course.record(student, path, notebook)
                 except Exception as error:
                     if obstacle := _obstacle(course, error):
                         raise GraderError(

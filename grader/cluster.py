@@ -57,23 +57,31 @@ class Cluster(Executor):
     @property
     def count(self) -> int:
         """How many submissions the workers grade at a time."""
-        return sum(self.client.nthreads().values())
+        try:
+            return sum(self.client.nthreads().values())
+        except Exception:
+            raise self._gone() from None
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future:
+        if self.client.status != "running":
+            raise self._gone()
         return self.executor.submit(work, *arguments)
 
     def check(self) -> None:
         """Raises GraderError when there is no hope of a result: no scheduler, or no worker for a while."""
-        import distributed
-
+        if self.client.status != "running":
+            raise self._gone()
         try:
             self.client.wait_for_workers(1, timeout=JOINING)
-        except (distributed.TimeoutError, asyncio.TimeoutError):
+        except (TimeoutError, asyncio.TimeoutError):
             raise GraderError(
                 f"no worker has joined {self.address} for {JOINING:g} s: start one with `dask worker {self.address}`"
             ) from None
         except Exception:
-            raise GraderError(f"the Dask scheduler at {self.address} has gone") from None
+            raise self._gone() from None
+
+    def _gone(self) -> GraderError:
+        return GraderError(f"the Dask scheduler at {self.address} has gone; what was graded is kept")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self.executor.shutdown(wait=wait and not cancel_futures)

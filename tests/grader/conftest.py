@@ -35,6 +35,8 @@ ENVIRONMENT = os.environ | {
 class Class:
     """A course folder with submissions of one lesson, and what its gradebook says of them."""
 
+    environment = ENVIRONMENT
+
     def __init__(self, root: Path, source: Path, db_url: str | None = None) -> None:
         self.root, self.lesson, self.points = root, LESSON, {}
         self.db_url = db_url or f"sqlite:///{root}/gradebook.db"
@@ -64,7 +66,7 @@ class Class:
         """The grader, on its way."""
         command = [sys.executable, "-m", "grader", "autograde", LESSON, "--jobs", "2", *options]
         return subprocess.Popen(
-            command, cwd=self.root, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )  # fmt: skip
 
     def grade(self, *options: str) -> tuple[int, str, str]:
@@ -87,7 +89,7 @@ class Class:
 
     def nbgrader(self, *arguments: str, cwd: Path | None = None) -> None:
         command = [sys.executable, "-m", "nbgrader", *arguments]
-        done = subprocess.run(command, cwd=cwd or self.root, env=ENVIRONMENT, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=cwd or self.root, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
 
     def notebook(self, student: str) -> Path:
