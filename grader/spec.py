@@ -21,7 +21,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -100,6 +100,24 @@ class Misconception:
         return words if "_" in words.split()[0] else words[0].upper() + words[1:]
 
 
+class OnDemand(Sequence):
+    """What a function makes of each of some things, made when it is first asked for.
+
+    A class of right answers never needs to know what known mistakes would have answered.
+    """
+
+    def __init__(self, make: Callable[[Any], Any], things: Sequence) -> None:
+        self._make, self._things, self._made = make, things, {}
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __getitem__(self, place: int) -> Any:
+        if place not in self._made:
+            self._made[place] = self._make(self._things[place])
+        return self._made[place]
+
+
 @dataclass
 class Exercise:
     """One exercise: points by aspect, questions from a seed, known mistakes."""
@@ -142,8 +160,9 @@ class Exercise:
             Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise)
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]
-        mistakes = [
-            Mistake(
+
+        def mistake(misconception: Misconception) -> Mistake:
+            return Mistake(
                 misconception.title,
                 misconception.hint,
                 [
@@ -152,8 +171,8 @@ class Exercise:
                 ],
                 "" if recorded else misconception.name,
             )
-            for misconception in self.misconceptions
-        ]
+
+        mistakes = OnDemand(mistake, self.misconceptions)
         return CheckSet(self.name, self.aspects, questions, mistakes, self.returns)
 
     def _request(self, case: Case) -> dict[str, Any]:

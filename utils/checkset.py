@@ -8,7 +8,8 @@ notebook (`01_self_attention.checks.json`), which `check` reads.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class CheckSet:
     exercise: str
     aspects: dict[str, float]
     questions: list[Question]
-    mistakes: list[Mistake]
+    mistakes: Sequence[Mistake]
     returns: list[str] = field(default_factory=list)
 
     @property
@@ -69,7 +70,8 @@ class CheckSet:
 
 def write(checksets: list[CheckSet]) -> str:
     """The text of a data file, a line an exercise; the same check sets give the same bytes."""
-    lines = [json.dumps(_jsonable(asdict(checkset)), ensure_ascii=False) for checkset in checksets]
+    settled = [replace(checkset, mistakes=list(checkset.mistakes)) for checkset in checksets]
+    lines = [json.dumps(_jsonable(asdict(checkset)), ensure_ascii=False) for checkset in settled]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 

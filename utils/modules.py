@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def shapes(module: nn.Module) -> dict[str, str]:
     return {name: str(tuple(parameter.shape)) for name, parameter in module.named_parameters()}
 
 
+@lru_cache(maxsize=10_000)
 def numbers(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """The recipe: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -202,6 +204,8 @@ def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, 
 
 def _strange(got: dict[str, str], wanted: dict[str, str], module: nn.Module) -> str:
     """What is wrong with a module's parameters, in a sentence; empty where nothing is."""
+    if got == wanted:
+        return ""
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     if tied := sorted((names - got.keys()) & wanted.keys()):
         return f"`{tied[0]}` is the very same parameter as another one: every layer needs weights of its own"
@@ -209,8 +213,8 @@ def _strange(got: dict[str, str], wanted: dict[str, str], module: nn.Module) -> 
         return f"there is no parameter `{missing[0]}`; this module has {_listed(got)}"
     if strange := sorted(got.keys() - wanted.keys()):
         return f"there is a parameter `{strange[0]}` that this module should not have"
-    name = next((name for name in wanted if got[name] != wanted[name]), None)
-    return f"expected the parameter `{name}` to have shape {wanted[name]}, got {got[name]}" if name else ""
+    name = next(name for name in wanted if got[name] != wanted[name])
+    return f"expected the parameter `{name}` to have shape {wanted[name]}, got {got[name]}"
 
 
 def _listed(names: Iterable[str]) -> str:
