@@ -49,6 +49,7 @@ from grader.submission import read_submission, release_notebook, repair
 # since feedback shows the notebook as it is then.
 STEPS = (OverwriteCells, ClearHiddenTests, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata)
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # workers share cores
 AT_A_TIME = 100  # submissions with the workers, or back from them and not recorded yet
 
 _sandbox: Sandbox | None = None  # a worker process has one
@@ -238,6 +239,7 @@ def worker_pool(jobs: int, limits: Limits, unprotected: bool) -> ProcessPoolExec
 
     if not unprotected:
         Sandbox.require()  # one sentence here, not a broken pool later
+    os.environ.update(ONE_THREAD)
     server = multiprocessing.get_context("forkserver")  # imports what workers need once for all of them
     server.set_forkserver_preload([__name__])
     return ProcessPoolExecutor(jobs, server, start_worker, (limits, unprotected))
