@@ -23,6 +23,8 @@ def needed(sources: Sequence[str], students: Mapping[int, Names]) -> list[bool]:
         students: the names of the student's cells, by their places; the others are the lesson's own.
     """
     run = [place in students for place in range(len(sources))]
+    if not all(is_his or _is_python(source) for source, is_his in zip(sources, run)):
+        return [True] * len(run)
     known = [students[place] if place in students else _names(source) for place, source in enumerate(sources)]
     modules = frozenset().union(*(_imported(source) for source, is_his in zip(sources, run) if not is_his))
     makes = [frozenset() if is_his else made(source, modules) for source, is_his in zip(sources, run)]
@@ -66,6 +68,16 @@ def _imported(source: str) -> frozenset[str]:
 
 
 _names = lru_cache(maxsize=1000)(names)
+
+
+@lru_cache(maxsize=1000)
+def _is_python(source: str) -> bool:
+    """False for a cell with a magic: its text does not tell what it takes and makes."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _base(node: ast.expr) -> str:

@@ -29,6 +29,7 @@ from grader.sandbox.limits import STANDARD
 from grader.sanitise import sanitise
 from grader.submission import parse_submission, release_notebook, repair
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # workers share cores
 _mine = threading.local()  # a sandbox ends with the thread that started it
 
 
@@ -75,6 +76,7 @@ class LocalWorkers(ThreadPoolExecutor):
     def __init__(self, count: int) -> None:
         super().__init__(count)
         self.count = count
+        os.environ.update(ONE_THREAD)
         self._server = multiprocessing.get_context("forkserver")  # imports what workers need once for all of them
         self._server.set_forkserver_preload([__name__])
         self._own = threading.local()  # each thread's worker

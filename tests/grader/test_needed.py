@@ -76,3 +76,4 @@ def test_where_the_text_cannot_tell_all_are_run():
     assert run("a = 1", "*eval('a')", "b = 1") == [0, 1, 2]
     assert run("a = 1", "b = eval('a')", "*print(b)") == [0, 1, 2]
     assert run("a = 1", "b = eval('a')", "*print(c)") == [2]
+    assert run("a = 1", "%time b = a", "*print(c)") == [0, 1, 2]
