@@ -45,6 +45,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     shell = warm_shell()
     give_students_their_own_utils()
+    for folder in WRITABLE:
+        empty(folder)  # the first submission finds no more there than the others
     gc.collect()
     gc.freeze()
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork may read or write this process
