@@ -24,7 +24,7 @@ from nbformat.notebooknode import NotebookNode
 from grader import autograde
 from grader.demo import submission
 from grader.grading import hidden_checksets
-from grader.sandbox import Limits
+from grader.sandbox import Limits, Sandbox
 from grader.submission import release_notebook
 
 HERE = Path(__file__).parent
@@ -162,7 +162,7 @@ class Worker:
         return sorted((str(path), path.lstat().st_size) for path in folder.rglob("*"))
 
     def nothing_is_left(self) -> None:
-        assert autograde._sandbox.usage() == (0, 0), "processes are left"
+        assert all(sandbox.usage() == (0, 0) for sandbox in self.sandboxes()), "processes are left"
         for top in {Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home(), Path.cwd(), self.root}:
             assert not list(top.glob(f"*{LEFT_BEHIND}*")), f"a file is left in {top}"
 
@@ -177,9 +177,13 @@ class Worker:
             assert not any(number.lstrip("-0.").replace(".", "") in text for text in digits), "a hidden input was spelled"
 
     def warm_memory(self) -> int:
-        """Resident bytes of the warm interpreter."""
-        pid = max(autograde._sandbox.warm_pids)
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        """Resident bytes of the warm interpreters."""
+        pids = [max(sandbox.warm_pids) for sandbox in self.sandboxes()]
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def sandboxes(self) -> list[Sandbox]:
+        return [autograde._sandbox, *autograde._sandbox.poorer.values()]
 
 
 def told(graded: dict[str, Any]) -> Outcome:

@@ -1,5 +1,5 @@
 # Sends results for the calls to come over the wire, so that each call gets an answer it did not make.
-# earns 0; told: softmax: 
+# earns 16; told: softmax: 
 # %%
 import os
 import stat
