@@ -36,13 +36,13 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 
 from grader.errors import GraderError
-from grader.executor import files_beside
 from grader.grading import grade_notebook, new_seed
 from grader.options import add_limit_arguments, limits_of
 from grader.sandbox import Limits, Sandbox, Unprotected
 from grader.sanitise import sanitise
 from grader.spec import load_lesson
-from grader.submission import read_submission, release_notebook, repair
+from grader.submission import read_submission, readable, release_notebook, repair
+from grader.transport import careful_with_submissions, files_beside, left_out
 
 # What is left of nbgrader's own steps for a notebook that is repaired and graded already; hidden lines go,
 # since feedback shows the notebook as it is then.
@@ -79,6 +79,7 @@ def grade(job: Job) -> str:
     sanitise(notebook, release)
     grade_notebook(notebook, job.lesson, job.seed, _sandbox, files_beside(path.parent))
     notebook.metadata["grader"]["error"] = problem
+    notebook.metadata["grader"]["incidents"] += left_out(path.parent)
     return nbformat.writes(notebook)
 
 
@@ -135,7 +136,8 @@ def autograde(lesson: str, converter: ClassAutograde, pool: Executor, seed: int)
             notebook = nbformat.reads(future.result(), as_version=4)
             converter.record(job.student, job.path, notebook)
         except Exception as error:
-            print(f"{job.student}: not graded ({type(error).__name__}: {error})", file=sys.stderr)
+            told = readable(f"{job.student}: not graded ({type(error).__name__}: {error})")
+            print(told, file=sys.stderr)
         else:
             graded[job.student] = notebook
     return graded
@@ -154,6 +156,7 @@ def open_course(folder: Path, directories: dict[str, str] = {}) -> ClassAutograd
     if not (folder / "nbgrader_config.py").exists():
         raise GraderError(f"no nbgrader_config.py in {folder}: run this in the course's folder")
     _mend_nbgrader()
+    careful_with_submissions()
     app = NbGrader(config_file=str(folder / "nbgrader_config"))
     app.load_config_file()
     app.config.CourseDirectory.update(directories)

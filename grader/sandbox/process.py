@@ -26,6 +26,7 @@ from utils.values import MAX_BYTES, BadValue, pack, unpack
 
 POLL = 0.05
 PART = 16 << 20  # of a file, in one message
+MAX_FILES = 100_000  # in the writable folders: empty ones take room in no folder, but the kernel's memory
 START_SECONDS, CLEAN_SECONDS = 120.0, 20.0
 MIME_TYPES = (
     "text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"
@@ -37,7 +38,7 @@ class Died(Exception):
     """The fork is gone.
 
     Attributes:
-        reason: timeout, memory, processes, killed or protocol.
+        reason: timeout, memory, processes, files, killed or protocol.
         sentence: what happened, to be read after "the cell" or a function's name.
     """
 
@@ -57,7 +58,7 @@ class Sandbox:
         SandboxMissing: on entering, where bubblewrap is missing or not allowed to make a sandbox.
     """
 
-    limit_processes = True
+    limit_processes = limit_files = True
 
     def __init__(self, limits: Limits = STANDARD, without: Collection[str] = ()) -> None:
         self.limits, self.without = limits, tuple(without)
@@ -125,6 +126,16 @@ class Sandbox:
             resident = sum(_proportional(pid) for pid in others)
         return len(others), resident
 
+    def files(self) -> int:
+        """How many files the writable folders hold."""
+        for pid in set(_descendants(self.process.pid)) - self.warm_pids:
+            try:
+                spaces = [os.statvfs(f"/proc/{pid}/root{folder}") for folder in bubblewrap.WRITABLE]
+            except OSError:  # it has ended
+                continue
+            return sum(space.f_files - space.f_ffree for space in spaces)
+        return 0
+
     def _without(self, libraries: tuple[str, ...]) -> Sandbox:
         if not libraries:
             return self
@@ -191,7 +202,7 @@ class Sandbox:
 class Unprotected(Sandbox):
     """The same interpreter without a sandbox: for submissions that are trusted, and said so explicitly."""
 
-    limit_processes = False
+    limit_processes = limit_files = False
 
     @staticmethod
     def require() -> None:
@@ -347,6 +358,8 @@ class Student:
             raise self._end("memory")
         if processes > self.sandbox.limits.processes + 1:
             raise self._end("processes")
+        if self.sandbox.limit_files and self.sandbox.files() > MAX_FILES:
+            raise self._end("files")
 
     def _end(self, reason: str) -> Died:
         """Ends the fork for a reason; the exception that says so."""
@@ -357,6 +370,7 @@ class Student:
             "timeout": f"took longer than {limits.seconds:g} s and was stopped",
             "memory": f"used more than {limits.memory_bytes / (1 << 30):.2g} GiB of memory and was stopped",
             "processes": f"started more than {limits.processes} processes and was stopped",
+            "files": f"made more than {MAX_FILES} files and was stopped",
             "protocol": "sent back something that is no result and was stopped",
             "killed": _ended(status),
         }

@@ -37,7 +37,7 @@ GROUPS = {
 }
 LESSON, POINTS, SEED = "01_self_attention", 22, 7  # one seed: the hidden answers are worked out once
 LIMITS = Limits(
-    seconds=1.5, submission_seconds=20, memory_bytes=400 << 20, processes=24, file_bytes=8 << 20, output_bytes=50_000
+    seconds=1.5, submission_seconds=7, memory_bytes=400 << 20, processes=24, file_bytes=8 << 20, output_bytes=50_000
 )
 LEFT_BEHIND = "left_behind"  # in the names of what attacks leave
 SET_UP = next(cell.source for cell in release_notebook(LESSON).cells if cell.cell_type == "code")
