@@ -11,20 +11,17 @@ import errno
 import logging
 import os
 import shutil
-import stat
 import sys
 import warnings
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import nbgrader.api
-import nbgrader.converters.base
 from nbformat.notebooknode import NotebookNode
 from nbgrader.apps import NbGrader
 from nbgrader.converters import Autograde, GenerateAssignment
@@ -44,15 +41,14 @@ from tqdm import tqdm
 
 from grader.cluster import Cluster
 from grader.errors import GraderError
-from grader.executor import files_beside
 from grader.grading import new_seed
 from grader.options import add_limit_arguments, limits_of
 from grader.sandbox import Limits, Sandbox, SandboxMissing
 from grader.sandbox.limits import STANDARD
 from grader.spec import load_lesson
-from grader.submission import read_regular_file
+from grader.submission import MAX_NOTEBOOK_BYTES, read_regular_file, readable
+from grader.transport import careful_with_submissions, files_beside, left_out
 from grader.workers import Job, LocalWorkers, grade
-from utils.values import printable
 
 # What is left of nbgrader's own steps for a notebook that is repaired and graded already; hidden lines go,
 # since feedback shows the notebook as it is then.
@@ -62,27 +58,6 @@ AHEAD = 4  # submissions for each worker that are with it, or back from it and n
 QUIET_SECONDS = 15.0  # without any result before the workers are looked after
 LOCKED_SECONDS = 60.0  # that another program may keep the gradebook to itself
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
-
-class Course(CourseDirectory):
-    """nbgrader's course folder; a timestamp that cannot be read is told as such."""
-
-    def get_existing_timestamp(self, dest_path: str) -> datetime | None:
-        """When a submission was handed in; None where nothing tells.
-
-        Raises:
-            GraderError: timestamp.txt tells no time.
-        """
-        path = Path(dest_path) / "timestamp.txt"
-        if not os.path.lexists(path):
-            return None
-        status = path.lstat()
-        if stat.S_ISREG(status.st_mode) and status.st_size < 1000:
-            try:
-                return super().get_existing_timestamp(dest_path)
-            except (AttributeError, ValueError, OverflowError):  # nbgrader means to say so, and fails
-                pass
-        raise GraderError("its timestamp.txt tells no time: expected one like 2026-01-31 10:00:00 UTC")
 
 
 class ClassAutograde(Autograde):
@@ -110,11 +85,8 @@ class ClassAutograde(Autograde):
         graded = Path(self._format_dest(lesson, student))
         if self.force or not (graded / f"{lesson}.ipynb").exists():
             return True
-        try:
-            new = self.coursedir.get_existing_timestamp(self._format_source(lesson, student))
-            old = self.coursedir.get_existing_timestamp(str(graded))
-        except GraderError:
-            return True  # it will be told
+        new = self.coursedir.get_existing_timestamp(self._format_source(lesson, student))
+        old = self.coursedir.get_existing_timestamp(str(graded))
         return new is not None and old is not None and new > old
 
     def init_notebooks(self) -> None:
@@ -190,15 +162,15 @@ def autograde(
 
         def failed(student: str, error: Exception) -> None:
             told = str(error) if isinstance(error, GraderError) else f"{type(error).__name__}: {error}"
-            run.failed[student] = printable(told)
-            bar.write(f"{printable(student)}: not graded ({printable(told)})", file=sys.stderr)
+            run.failed[student] = readable(told)
+            bar.write(f"{readable(student)}: not graded ({readable(told)})", file=sys.stderr)
             bar.update()
 
         while waiting or jobs:
             for student, folder in _taken(waiting, AHEAD * workers.count - len(jobs)):
                 path = folder / f"{lesson}.ipynb"
                 try:
-                    job = _job(course, path, seed, limits, unprotected)
+                    job = job_for(path, seed, limits, unprotected)
                 except (GraderError, OSError) as error:
                     failed(student, error)
                 else:
@@ -237,21 +209,20 @@ def _taken(waiting: deque, count: int) -> list:
     return [waiting.popleft() for _ in range(min(len(waiting), max(count, 0)))]
 
 
-def _job(course: ClassAutograde, path: Path, seed: int, limits: Limits, unprotected: bool) -> Job:
-    """What a worker needs to grade a submission.
+def job_for(path: Path, seed: int, limits: Limits = STANDARD, unprotected: bool = False) -> Job:
+    """What a worker needs to grade the notebook in a submission's folder.
 
     Raises:
-        GraderError: there is no notebook of the lesson, or the timestamp tells no time.
+        GraderError: it is not there.
     """
     if not os.path.lexists(path):
         raise GraderError(f"there is no {path.name} in its folder")
-    course.coursedir.get_existing_timestamp(str(path.parent))
     data, problem = None, None
     try:
-        data = read_regular_file(path)
+        data = read_regular_file(path, MAX_NOTEBOOK_BYTES)
     except GraderError as error:
         problem = str(error)
-    return Job(path.stem, seed, data, problem, files_beside(path.parent), limits, unprotected)
+    return Job(path.stem, seed, data, problem, files_beside(path.parent), left_out(path.parent), limits, unprotected)
 
 
 def _obstacle(course: ClassAutograde, error: BaseException | None) -> str | None:
@@ -286,10 +257,11 @@ def open_course(folder: Path, directories: dict[str, str] = {}) -> ClassAutograd
     if not (folder / "nbgrader_config.py").exists():
         raise GraderError(f"no nbgrader_config.py in {folder}: run this in the course's folder")
     _mend_nbgrader()
+    careful_with_submissions()
     app = NbGrader(config_file=str(folder / "nbgrader_config"))
     app.load_config_file()
     app.config.CourseDirectory.update(directories)
-    coursedir = Course(config=app.config)
+    coursedir = CourseDirectory(config=app.config)
     return ClassAutograde(coursedir=coursedir, config=app.config)
 
 
@@ -344,26 +316,21 @@ def _is_known(lesson: str, course: ClassAutograde, source: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def _mend_nbgrader() -> None:
-    """Habits of nbgrader that cost a database, time, a secret or the reader's patience.
+    """Habits of nbgrader that cost a database, time and the reader's patience.
 
     It calls a bare `alembic` when it first makes a gradebook, which must be found; each `Gradebook`
-    makes an engine of its own, which compiles every SQL statement anew; what lies beside a submission
-    is copied even where a link leads elsewhere; and tracebacks are shown of what is told here in a
-    sentence, warnings of what is harmless.
+    makes an engine of its own, which compiles every SQL statement anew; and it shows tracebacks of what
+    is told here in a sentence, and warnings of what is harmless.
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    create_engine, find_all_files = nbgrader.api.create_engine, nbgrader.converters.base.find_all_files
+    create_engine = nbgrader.api.create_engine
 
     @lru_cache
     def one_engine(url: str, **options: Any) -> Any:
         patience = {"connect_args": {"timeout": LOCKED_SECONDS}} if url.startswith("sqlite") else {}
         return create_engine(url, **patience, **options)
 
-    def regular_files(path: str, exclude: list[str] | None = None) -> list[str]:
-        return [file for file in find_all_files(path, exclude) if stat.S_ISREG(os.lstat(file).st_mode)]
-
     nbgrader.api.create_engine = one_engine
-    nbgrader.converters.base.find_all_files = regular_files
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # nbgrader tells every step; the bar says enough
     logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
@@ -392,7 +359,7 @@ def main(args: argparse.Namespace) -> int:
         run = autograde(args.lesson, course, workers, seed, limits_of(args), args.unprotected)
     told = f"{len(run.graded)} submissions of {lesson.name} graded (seed {seed})"
     for what, students in (("unreadable", run.unreadable), ("not graded", run.failed)):
-        told += f", {len(students)} {what}" + (f": {', '.join(map(printable, students))}" if students else "")
+        told += f", {len(students)} {what}" + (f": {', '.join(map(readable, students))}" if students else "")
     print(told)
     return int(bool(run.unreadable or run.failed))
 

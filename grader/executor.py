@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from grader.sandbox import Limits, Sandbox, Unprotected
 from grader.sanitise import safe_outputs, sanitise
 from grader.spec import lesson_names
 from grader.submission import release_notebook
+from grader.transport import files_beside
 
-MAX_FILES_BYTES = 64 * 1024 * 1024
 _sandboxes: dict[tuple[Limits, bool], Sandbox] = {}
 
 
@@ -93,16 +92,3 @@ class TwoSidedExecute(Execute):
             atexit.register(sandbox.__exit__, None, None, None)
             _sandboxes[key] = sandbox
         return _sandboxes[key]
-
-
-def files_beside(folder: Path) -> dict[str, bytes]:
-    """The regular files of a folder (not of its folders) but the notebooks, as long as they are not too large."""
-    found: dict[str, bytes] = {}
-    room = MAX_FILES_BYTES
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []:
-        if entry.name.endswith(".ipynb") or not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-            continue
-        room -= entry.stat(follow_symlinks=False).st_size
-        if room >= 0:
-            found[entry.name] = Path(entry.path).read_bytes()
-    return found

@@ -40,6 +40,7 @@ class Job:
     Attributes:
         data: what is in the submitted file; None if that cannot be read, for the reason in `problem`.
         files: what lies beside it, by name.
+        left_out: a sentence on each file that is not used.
     """
 
     lesson: str
@@ -47,6 +48,7 @@ class Job:
     data: bytes | None
     problem: str | None = None
     files: dict[str, bytes] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     limits: Limits = STANDARD
     unprotected: bool = False
 
@@ -62,8 +64,9 @@ def grade(job: Job) -> str:
     if problem:
         notebook = _unreadable(release, problem)
     sanitise(notebook, release)
-    grade_notebook(notebook, job.lesson, job.seed, _sandbox(job.limits, job.unprotected), job.files)
+    grade_notebook(notebook, job.lesson, job.seed, sandbox(job.limits, job.unprotected), job.files)
     notebook.metadata["grader"]["error"] = problem
+    notebook.metadata["grader"]["incidents"] += job.left_out
     return nbformat.writes(notebook)
 
 
@@ -167,7 +170,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _sandbox(limits: Limits, unprotected: bool) -> Sandbox:
+def sandbox(limits: Limits, unprotected: bool) -> Sandbox:
     """This thread's sandbox for these limits, started when first needed and kept warm."""
     wanted = (limits, unprotected)
     if getattr(_mine, "wanted", None) != wanted:

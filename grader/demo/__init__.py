@@ -16,7 +16,6 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
-from nbgrader.plugins import CsvExportPlugin
 
 from grader.autograde import ClassAutograde, autograde, local_workers, open_course, release_into_gradebook
 from grader.grading import new_seed
@@ -24,6 +23,7 @@ from grader.lessons import COURSE_ROOT, read_lesson
 from grader.options import add_limit_arguments, limits_of
 from grader.report import write_report
 from grader.submission import release_notebook
+from grader.transport import CarefulCsvExport
 
 ANSWERS = Path(__file__).parent / "answers"
 LESSONS = sorted(folder.name for folder in ANSWERS.iterdir() if folder.is_dir())
@@ -143,8 +143,8 @@ def write_feedback(lesson: str, course: ClassAutograde) -> None:
 
 
 def write_export(course: ClassAutograde, target: Path) -> None:
-    """nbgrader's CSV export of all grades."""
-    export = CsvExportPlugin(config=course.config, to=str(target))
+    """The CSV export of all grades."""
+    export = CarefulCsvExport(config=course.config, to=str(target))
     with Gradebook(course.coursedir.db_url, course.coursedir.course_id) as gradebook:
         export.export(gradebook)
 

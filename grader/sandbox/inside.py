@@ -4,7 +4,9 @@ Runs as the first process of a sandbox, where this file and `utils` are all ther
 It knows nothing worth stealing: a submission's cells and the inputs of its calls go from the trusted
 side straight to the fork, over a socket that only the fork keeps.
 
-    python inside.py CONTROL_FD        commands on CONTROL_FD: F (fork; a socket comes along), C (clean up)
+    python inside.py CONTROL_FD [LIBRARY …]    commands on CONTROL_FD: F (fork; a socket comes along), C (clean up)
+
+The libraries named are not there: see `absent`.
 """
 
 from __future__ import annotations
@@ -23,15 +25,19 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
+import absent
+
 from utils import names, probe, stand_ins
 from utils.values import MAX_BYTES, pack, unpack
 
 SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
+WITHOUT = sys.argv[2:]
 WRITABLE = ["/tmp", "/dev/shm"] if SANDBOXED else [tempfile.mkdtemp(prefix="grader-")]
 WORK = Path(WRITABLE[0]) / "work"
 NO_INPUT = "input() is not available while a notebook is graded: give the value in the code"
@@ -45,8 +51,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Warms up, says so, then obeys until the trusted side goes away."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    elsewhere = Elsewhere()
+    if WITHOUT:
+        absent.stand_in_for(WITHOUT)
+        stand_ins.load = elsewhere.stand_ins
     shell = warm_shell()
     give_students_their_own_utils()
+    if WITHOUT:
+        importlib.import_module("utils.stand_ins").load = elsewhere.stand_ins
+    for folder in WRITABLE:
+        empty(folder)  # the first submission finds no more there than the others
     gc.collect()
     gc.freeze()
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork may read or write this process
@@ -61,7 +75,8 @@ def main() -> None:
             fork = os.fork()
             if fork == 0:
                 control.close()
-                serve_and_exit(socket.socket(fileno=descriptors[0]), shell)
+                elsewhere.wire = socket.socket(fileno=descriptors[0])
+                serve_and_exit(elsewhere, shell)
             os.close(descriptors[0])
             control.sendall(b"D")
         elif command == b"C":
@@ -89,10 +104,10 @@ def warm_shell() -> Any:
     import numpy  # noqa: F401
 
     try:
-        import torch
+        torch = None if "torch" in WITHOUT else importlib.import_module("torch")
     except ImportError:  # lessons 00 to 04 do without
-        pass
-    else:
+        torch = None
+    if torch is not None:
         torch.set_num_threads(1)
         importlib.import_module("utils.operators")
         importlib.import_module("utils.modules")
@@ -167,7 +182,44 @@ def how_it_ended(fork: int) -> int:
 # ------------------------------------------------------------------------------------- in the fork
 
 
-def serve_and_exit(wire: socket.socket, shell: Any) -> None:
+class Elsewhere:
+    """A fork's wire to the trusted side, which also asks the course's stand-ins where they cannot run here."""
+
+    def __init__(self) -> None:
+        self.wire: socket.socket | None = None
+        self.lock = threading.Lock()  # an answer's threads may ask, too
+
+    def stand_ins(self) -> dict[str, Any]:
+        return absent.asking(stand_ins.MODULES["in_numpy"], self.ask)
+
+    def ask(self, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+        with self.lock:
+            self.send({"stand_in": name, "args": args, "kwargs": kwargs})
+            outcome = self.receive()
+        if outcome["status"] == "value":
+            value = outcome["value"]
+            return tuple(value) if isinstance(value, list) else value
+        raise getattr(builtins, outcome.get("type", ""), RuntimeError)(outcome.get("message", ""))
+
+    def send(self, value: Any) -> None:
+        data = pack(value)
+        self.wire.sendall(struct.pack(">I", len(data)) + data)
+
+    def receive(self) -> Any:
+        (size,) = struct.unpack(">I", self._exactly(4))
+        return unpack(self._exactly(min(size, MAX_BYTES)))
+
+    def _exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self.wire.recv(size - len(data))
+            if not part:
+                os._exit(0)  # the trusted side is done with this submission
+            data += part
+        return bytes(data)
+
+
+def serve_and_exit(wire: Elsewhere, shell: Any) -> None:
     """Never returns, whatever a student's code raises: the code below it is the warm parent's."""
     try:
         serve(wire, shell)
@@ -177,24 +229,24 @@ def serve_and_exit(wire: socket.socket, shell: Any) -> None:
         os._exit(1)
 
 
-def serve(wire: socket.socket, shell: Any) -> None:
+def serve(wire: Elsewhere, shell: Any) -> None:
     """Serves one submission: its limits first, then cells and calls until the wire closes."""
     _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings = receive(wire)
+    settings = wire.receive()
     limit(settings)
     WORK.mkdir()
     os.environ["HOME"] = str(WORK)
     os.chdir(WORK)
     sys.path.insert(0, "")  # as in a notebook: modules beside it can be imported
     runner = Runner(shell, settings["output_bytes"])
-    send(wire, None)
+    wire.send(None)
     while True:
-        request = receive(wire)
-        send(wire, getattr(runner, request["do"])(request["what"]))
+        request = wire.receive()
+        wire.send(getattr(runner, request["do"])(request["what"]))
 
 
 def limit(settings: dict[str, Any]) -> None:
@@ -373,26 +425,6 @@ def text_of(error: BaseException) -> str:
 
 def refuse_input(prompt: object = "") -> str:
     raise RuntimeError(NO_INPUT)
-
-
-def send(wire: socket.socket, value: Any) -> None:
-    data = pack(value)
-    wire.sendall(struct.pack(">I", len(data)) + data)
-
-
-def receive(wire: socket.socket) -> Any:
-    (size,) = struct.unpack(">I", read_exactly(wire, 4))
-    return unpack(read_exactly(wire, min(size, MAX_BYTES)))
-
-
-def read_exactly(wire: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        part = wire.recv(size - len(data))
-        if not part:
-            os._exit(0)  # the trusted side is done with this submission
-        data += part
-    return bytes(data)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ import numpy as np
 from grader.sandbox import bubblewrap
 from grader.sandbox.bubblewrap import SandboxMissing
 from grader.sandbox.limits import STANDARD, Limits
+from utils import stand_ins
 from utils.names import Names
 from utils.values import MAX_BYTES, BadValue, pack, unpack
 
 POLL = 0.05
 PART = 16 << 20  # of a file, in one message
+MAX_FILES = 100_000  # in the writable folders: empty ones take room in no folder, but the kernel's memory
 START_SECONDS, CLEAN_SECONDS = 120.0, 20.0
 MIME_TYPES = (
     "text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"
@@ -38,7 +40,7 @@ class Died(Exception):
     """The fork is gone.
 
     Attributes:
-        reason: timeout, memory, processes, killed or protocol.
+        reason: timeout, memory, processes, files, killed or protocol.
         sentence: what happened, to be read after "the cell" or a function's name.
     """
 
@@ -52,15 +54,17 @@ class Sandbox:
 
     Args:
         limits: what each submission may use.
+        without: libraries that are not there.
 
     Raises:
         SandboxMissing: on entering, where bubblewrap is missing or not allowed to make a sandbox.
     """
 
-    limit_processes = True
+    limit_processes = limit_files = True
 
-    def __init__(self, limits: Limits = STANDARD) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits = STANDARD, without: Collection[str] = ()) -> None:
+        self.limits, self.without = limits, tuple(without)
+        self.poorer: dict[tuple[str, ...], Sandbox] = {}  # the same without some libraries, started when needed
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
 
@@ -74,16 +78,23 @@ class Sandbox:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        for sandbox in self.poorer.values():
+            sandbox.__exit__(*exception)
+        self.poorer.clear()
         self._stop()
 
-    def student(self, files: Mapping[str, bytes] = {}, seconds: float | None = None) -> Student:
+    def student(
+        self, files: Mapping[str, bytes] = {}, seconds: float | None = None, without: Collection[str] = ()
+    ) -> Student:
         """A fresh fork for one submission (a context manager).
 
         Args:
             files: written into its working folder, by name.
             seconds: wall-clock time that the submission has left; by default the limit's.
+            without: libraries that shall be out of its reach; the course's stand-ins still work.
         """
-        return Student(self, files, self.limits.submission_seconds if seconds is None else seconds)
+        seconds = self.limits.submission_seconds if seconds is None else seconds
+        return Student(self._without(tuple(without)), files, seconds, helper=self if without else None)
 
     def fork(self) -> socket.socket:
         """Our end of a new fork's wire; starts the interpreter anew if it is gone."""
@@ -117,8 +128,25 @@ class Sandbox:
             resident = sum(_proportional(pid) for pid in others)
         return len(others), resident
 
+    def files(self) -> int:
+        """How many files the writable folders hold."""
+        for pid in set(_descendants(self.process.pid)) - self.warm_pids:
+            try:
+                spaces = [os.statvfs(f"/proc/{pid}/root{folder}") for folder in bubblewrap.WRITABLE]
+            except OSError:  # it has ended
+                continue
+            return sum(space.f_files - space.f_ffree for space in spaces)
+        return 0
+
+    def _without(self, libraries: tuple[str, ...]) -> Sandbox:
+        if not libraries:
+            return self
+        if libraries not in self.poorer:
+            self.poorer[libraries] = type(self)(self.limits, libraries).__enter__()
+        return self.poorer[libraries]
+
     def _command_lines(self, control: int) -> Iterator[tuple[list[str], list[int]]]:
-        return bubblewrap.command_lines(control)
+        return bubblewrap.command_lines(control, self.without)
 
     def _warm(self, pids: list[int]) -> set[int]:
         return {pid for pid in pids if pid in self.warm_pids}
@@ -176,24 +204,31 @@ class Sandbox:
 class Unprotected(Sandbox):
     """The same interpreter without a sandbox: for submissions that are trusted, and said so explicitly."""
 
-    limit_processes = False
+    limit_processes = limit_files = False
 
     @staticmethod
     def require() -> None:
         """Nothing is needed."""
 
     def _command_lines(self, control: int) -> Iterator[tuple[list[str], list[int]]]:
-        yield [sys.executable, str(bubblewrap.INSIDE), str(control)], [control]
+        yield [sys.executable, str(bubblewrap.INSIDE), str(control), *self.without], [control]
 
     def _environment(self) -> dict[str, str]:
         return dict(os.environ) | bubblewrap.ENVIRONMENT | {"PYTHONPATH": str(bubblewrap.PROJECT)}
 
 
 class Student:
-    """One submission's fork: runs cells and calls answers until it is closed or dies."""
+    """One submission's fork: runs cells and calls answers until it is closed or dies.
 
-    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes], seconds: float) -> None:
-        self.sandbox, self.files = sandbox, files
+    Where its sandbox is without some libraries, stand-ins run in a fork of a `helper` that has them.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, files: Mapping[str, bytes], seconds: float, helper: Sandbox | None = None
+    ) -> None:
+        self.sandbox, self.files, self.helper = sandbox, files, helper
+        self.helping: Student | None = None
+        self.leant_on = ""  # a stand-in that the call under way asked for, and may not
         self.deadline = time.monotonic() + seconds
         self.wire: socket.socket | None = None
         self.watched = 0.0
@@ -271,13 +306,45 @@ class Student:
         Raises:
             Died: it ended the fork, or had to be ended.
         """
-        return self._ask({"do": "call", "what": request})
+        self.leant_on, exercise = "", request["name"]
+        outcome = self._ask({"do": "call", "what": request}, exercise)
+        if self.leant_on:
+            text = f"{exercise} called the course's {self.leant_on}. This exercise is to be written by hand."
+            return {"status": "refused", "message": text}
+        return outcome
 
-    def _ask(self, message: Any) -> Any:
+    def _ask(self, message: Any, exercise: str = "") -> Any:
+        """What the fork answers; on the way it may ask for stand-ins."""
         if self.wire is None:
             raise Died("killed", "was not run: the interpreter had ended")
-        data = pack(message)
+        if select.select([self.wire], [], [], 0)[0]:  # it speaks without being asked, or has ended
+            raise self._end("protocol" if self.wire.recv(1, socket.MSG_PEEK) else "killed")
         until = min(time.monotonic() + self.sandbox.limits.seconds, self.deadline)
+        reply = self._exchange(message, until)
+        while self.helper is not None and isinstance(reply, dict) and "stand_in" in reply:
+            reply = self._exchange(self._stood_in(reply, exercise), until)
+        return reply
+
+    def _stood_in(self, asked: dict[str, Any], exercise: str) -> dict[str, Any]:
+        """What a stand-in makes of an answer's arguments; one of a later exercise would give the answer away."""
+        name, args, kwargs = asked["stand_in"], asked.get("args"), asked.get("kwargs")
+        known = list(stand_ins.MODULES["in_numpy"])
+        if not (isinstance(name, str) and name in known and isinstance(args, list) and isinstance(kwargs, dict)):
+            raise self._end("protocol")
+        if exercise in known and known.index(name) >= known.index(exercise):
+            self.leant_on = name
+            return {"status": "refused", "message": f"{name} may not be called here"}
+        try:
+            if self.helping is None:
+                self.helping = self.helper.student().__enter__()
+                self.helping.run_cell("from utils.stand_ins import load\n\nglobals().update(load())")
+            return self.helping.call({"name": name, "args": args, "kwargs": kwargs})
+        except Died as death:
+            self.helping = None
+            return {"status": "error", "type": "RuntimeError", "message": f"the course's {name} {death.sentence}"}
+
+    def _exchange(self, message: Any, until: float) -> Any:
+        data = pack(message)
         try:
             self._send(struct.pack(">I", len(data)) + data, until)
             (size,) = struct.unpack(">I", self._receive(4, until))
@@ -324,6 +391,8 @@ class Student:
             raise self._end("memory")
         if processes > self.sandbox.limits.processes + 1:
             raise self._end("processes")
+        if self.sandbox.limit_files and self.sandbox.files() > MAX_FILES:
+            raise self._end("files")
 
     def _end(self, reason: str) -> Died:
         """Ends the fork for a reason; the exception that says so."""
@@ -334,6 +403,7 @@ class Student:
             "timeout": f"took longer than {limits.seconds:g} s and was stopped",
             "memory": f"used more than {limits.memory_bytes / (1 << 30):.2g} GiB of memory and was stopped",
             "processes": f"started more than {limits.processes} processes and was stopped",
+            "files": f"made more than {MAX_FILES} files and was stopped",
             "protocol": "sent back something that is no result and was stopped",
             "killed": _ended(status),
         }
@@ -344,6 +414,9 @@ class Student:
     def _close(self) -> int | None:
         self.wire.close()
         self.wire = None
+        if self.helping is not None:
+            self.helping.__exit__(None, None, None)
+            self.helping = None
         return self.sandbox.clean()
 
 
