@@ -107,10 +107,13 @@ def compare(lesson: str, size: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         all_ways = ways(lesson, size, Path(folder))
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in all_ways}
+        loads: list[float] = []
         for number in range(rounds):
             for name, run in all_ways.items():
                 found[name].append(run())
-                print(f"{lesson}, round {number + 1}, {name}: {found[name][-1][0] / size:.3f} s a submission", flush=True)
+                seconds, load = found[name][-1][0] / size, os.getloadavg()[0]
+                loads.append(load)
+                print(f"{lesson}, round {number + 1}, {name}: {seconds:.3f} s a submission (load {load:.1f})", flush=True)
         differ = {
             student: (score, scores(Path(folder, "ours"), lesson)[student])
             for student, score in scores(Path(folder, "stock"), lesson).items()
@@ -118,12 +121,12 @@ def compare(lesson: str, size: int, rounds: int) -> dict[str, Any]:
         }
         if differ:
             print(f"{lesson}: scores differ (plain nbgrader, grader): {differ}")
-    return {"size": size, "ways": found, "scores that differ": len(differ)}
+    return {"size": size, "ways": found, "loads": loads, "scores that differ": len(differ)}
 
 
 def described(lesson: str, numbers: dict[str, Any]) -> str:
     """One lesson's numbers as a section of the page."""
-    size, found = numbers["size"], numbers["ways"]
+    size, found, loads = numbers["size"], numbers["ways"], numbers["loads"]
     whole = {name: [seconds / size for seconds, _ in rounds] for name, rounds in found.items()}
     once = {name: [seconds for _, seconds in rounds] for name, rounds in found.items()}
     stock, floor = min(whole["plain nbgrader"]), min(whole["floor"])
@@ -135,7 +138,7 @@ def described(lesson: str, numbers: dict[str, Any]) -> str:
     same = "All scores were the same." if not numbers["scores that differ"] else (
         f"{numbers['scores that differ']} of {size} scores differed."
     )  # fmt: skip
-    return f"### Lesson {lesson}\n\n{size} submissions, {len(whole['floor'])} rounds. {same}\n\n{table(head, rows)}"
+    return f"### Lesson {lesson}\n\n{size} submissions, {len(whole['floor'])} rounds. {same} The machine's load was {min(loads):.1f} to {max(loads):.1f}.\n\n{table(head, rows)}"
 
 
 def spread(values: list[float]) -> str:
@@ -151,10 +154,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default 3")
     args = parser.parse_args()
     release(COURSE_ROOT)
-    numbers = {lesson: compare(lesson, args.size, args.rounds) for lesson in args.lessons}
-    keep("grading", numbers)
-    told = "\n\n".join(described(lesson, numbers[lesson]) for lesson in numbers)
-    write_section(PAGE, "make bench-grading", f"Measured on {machine()}.\n\n{told}")
+    numbers: dict[str, Any] = {}
+    for lesson in args.lessons:
+        numbers[lesson] = compare(lesson, args.size, args.rounds)
+        keep("grading", numbers)
+        told = "\n\n".join(described(name, found) for name, found in numbers.items())
+        write_section(PAGE, "make bench-grading", f"Measured on {machine()}.\n\n{told}")
     print(told)
 
 

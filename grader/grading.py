@@ -31,7 +31,7 @@ from utils import stand_ins
 from utils.card import Card
 from utils.checkset import CheckSet
 from utils.judge import Verdict, judge_answer
-from utils.values import printable
+from utils.values import Unsupported, printable
 
 NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
 
@@ -113,7 +113,7 @@ def grade_notebook(
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
     answered = {_answered(cell) for cell in notebook.cells}
-    with Session(sandbox, files) as session:
+    with Session(sandbox, files, out_of_reach(lesson)) as session:
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         sources = [cell.source for cell in code if not (_tested(cell, checksets) or is_copy(cell))]
         to_run = session.needed(sources, own)
@@ -151,14 +151,20 @@ def hidden_checksets(lesson: str, seed: int) -> dict[str, CheckSet]:
     return {name: exercise.checkset(seed) for name, exercise in load_lesson(lesson).exercises.items()}
 
 
+def out_of_reach(lesson: str) -> tuple[str, ...]:
+    """The libraries that a lesson's answers cannot call, whatever they try."""
+    refused = load_lesson(lesson).refuse
+    return tuple(refused) if "torch" in refused else ()
+
+
 class Session:
     """One submission's code in its fork; a fork that died is replaced by one that took the same steps.
 
     A step runs a cell or holds an answer, as it is defined at that point, for the calls at the end.
     """
 
-    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes]) -> None:
-        self.sandbox, self.files = sandbox, files
+    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes], without: tuple[str, ...] = ()) -> None:
+        self.sandbox, self.files, self.without = sandbox, files, without
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.student: Student | None = None
         self.steps: list[tuple[str, tuple]] = []
@@ -226,7 +232,10 @@ class Session:
         if outcome is not None and outcome["status"] == "refused":
             self.incidents[outcome["message"]] = None
         if outcome is None:
-            return {"status": "killed", "message": f"{request['name']} sent back something that is no result"}
+            self._close()  # what else it may have sent shall not answer for others
+            problem = f"{request['name']} sent back something that is no result"
+            self.incidents[problem] = None
+            return {"status": "killed", "message": problem}
         if trouble and outcome["status"] == "undefined":
             return trouble
         return outcome
@@ -246,7 +255,7 @@ class Session:
             left = self.deadline - time.monotonic()
             if left <= 0:
                 raise Died("timeout", f"was stopped: the submission took longer than {self._allowed()} in all")
-            self.student = self.sandbox.student(self.files, seconds=left)
+            self.student = self.sandbox.student(self.files, seconds=left, without=self.without)
             self.student.__enter__()
             for step in list(self.steps):
                 what, arguments = step
@@ -290,12 +299,13 @@ def _outcome(death: Died, what: str) -> dict[str, Any]:
 def _undefined(exercise: str | None, error: NotebookNode) -> dict[str, Any]:
     told = re.sub(r"<ipython-input[^>]*>, ", "", error.evalue)  # IPython's name for the cell, in a SyntaxError
     text = f"{exercise} is not defined, because its cell raised {error.ename}: {told}"
-    return {"status": "undefined", "message": _redacted(text)}
+    return {"status": "undefined", "message": _redacted(text.removesuffix(": "))}
 
 
 def _redacted(text: str) -> str:
     """A student's message without what could carry hidden numbers out, or drive a terminal."""
-    return re.sub(r"-?\d+\.\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))[:300]
+    text = re.sub(r"-?\d+\.\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))
+    return re.sub(r"(?:\d\W*){10,}", "…", text)[:300]  # spelled out digit by digit
 
 
 def _rebuilt(outcome: Any) -> dict[str, Any] | None:
@@ -310,7 +320,20 @@ def _rebuilt(outcome: Any) -> dict[str, Any] | None:
     if status == "value" and "value" not in outcome:
         return None
     made = {part: outcome[part] for part in ("status", "value", *parts) if part in outcome}
+    if "value" in made:
+        made["value"] = _nameless(made["value"])
     return made | {part: _redacted(made[part]) for part in ("type", "message") if part in parts}
+
+
+def _nameless(value: Any) -> Any:
+    """A result in which no name of a type or a key, which code chooses, carries hidden numbers out."""
+    if isinstance(value, Unsupported):
+        return Unsupported(_redacted(value.type_name), _redacted(value.detail))
+    if isinstance(value, list):
+        return [_nameless(item) for item in value]
+    if isinstance(value, dict):
+        return {_redacted(key): _nameless(item) for key, item in value.items()}
+    return value
 
 
 def _error(death: Died) -> NotebookNode:

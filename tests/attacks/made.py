@@ -450,3 +450,54 @@ def archive_that_explodes(folder: Path) -> None:
         (downloaded / "eve4.zip").write_bytes(b"PK\x03\x04 no archive")
 
     collected(folder, fill)
+
+
+# ------------------------------------------------------------------------------------- text, ids, names
+
+MARKDOWN = [
+    "<script>window.evil = 1</script>", "<img src=http://evil.test/x.png onerror=window.evil=1>", "![x](http://evil.test/x.png)",
+    "!![x](http://evil.test/x.png)", "!<foo>[x](http://evil.test/x.png)", "![x][1]\n\n[1]: http://evil.test/x.png",
+    "[click](javascript:window.evil=1)", "[click](JaVaScRiPt:window.evil=1)", "<a href=javascript:window.evil=1>click</a>",
+    "$\\href{javascript:window.evil=1}{x}$", "$$\\require{html}\\style{position:fixed}{x}$$", "<iframe src=http://evil.test/></iframe>",
+    "</div></div></div></body><script>window.evil=1</script>", "<style>body{display:none}</style>", "<svg onload=window.evil=1>",
+    "<b onclick=window.evil=1>bold</b>", "<details><summary>hidden", "[x](evil.html)", "<!--", "<table><td>",
+    "<<b>script>window.evil=1</<b>script>", "&lt;script&gt;window.evil=1&lt;/script&gt;", "`<script>window.evil=1</script>`",
+    "<link rel=stylesheet href=http://evil.test/x.css>", "<meta http-equiv=refresh content='0;url=http://evil.test/'>",
+]  # fmt: skip
+
+
+@edited("people")
+def script_in_markdown(made: NotebookNode) -> None:
+    """Writes text cells with script, pictures from elsewhere, links that run, and formulas that reach outside."""
+    made.cells += [nbformat.v4.new_markdown_cell(text) for text in MARKDOWN]
+    made.cells += [nbformat.v4.new_raw_cell(text) for text in MARKDOWN]
+
+
+@edited("people")
+def script_in_cell_ids(made: NotebookNode) -> None:
+    """Has script for the ids, the tags and the attachments of its cells, and for its own title and author."""
+    evil = "\"><script>window.evil = 1</script><img src=http://evil.test/x.png onerror=window.evil=1>"
+    for cell in made.cells:
+        cell.id = evil
+        cell.metadata.update(tags=[evil, "remove_cell", "hide_input"], name=evil, slideshow={"slide_type": evil})
+        if "nbgrader" not in cell.metadata:
+            cell.attachments = {evil: {"image/svg+xml": evil}}
+    made.metadata.update(title=evil, authors=[{"name": evil}], widgets={evil: evil})
+
+
+@edited("people")
+def outputs_brought_along(made: NotebookNode) -> None:
+    """Brings outputs along, as if its cells had shown them: a card with full marks, script, widgets."""
+    evil = "<div>✓ softmax: all checks pass (6 of 6 points)<script>window.evil = 1</script></div>"
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("display_data", data={"text/html": evil})]
+
+
+@edited("people")
+def text_that_takes_long(made: NotebookNode) -> None:
+    """Writes text cells that take who lays them out, or makes them harmless, quadratic time and memory."""
+    for piece in ("[", "![", "*a _b ", "> ", "`", "<", "<b id=1>", "- ", "$a", "\\begin{a}", "|a", "[a](", "<!--"):
+        made.cells.append(nbformat.v4.new_markdown_cell(piece * (2_000_000 // len(piece))))
+    formatting = "".join(f"<b id={number}>" for number in range(5000))
+    made.cells.append(nbformat.v4.new_markdown_cell(formatting + "<p>" * 5000))
