@@ -308,8 +308,8 @@ def positional_encoding(n_positions, d_model, base=10000.0):
         base: how slow the slowest clocks are.
 
     Returns:
-        `(n_positions, d_model)`: in row `pos` the sine of clock i's angle stands in column `2i`, its cosine
-        in column `2i + 1`.
+        `(n_positions, d_model)`: in row `pos` the sine of clock i's angle stands in column `2i`, its
+        cosine in column `2i + 1`.
 
     Raises:
         ValueError: d_model is odd.
@@ -375,9 +375,9 @@ wide = positional_encoding(100, 64)
 plots.vectors(wide, title="100 positions (down), 64 columns (across)")
 
 # %% [markdown]
-# *Picture: a large grid, yellow for -1, grey for 0, dark blue for 1. On the left the columns flicker from row to row. Towards
-# the middle the stripes become longer and longer. On the right the columns alternate between an even middle
-# shade, the sines near 0, and dark, the cosines near 1.*
+# *Picture: a large grid, light yellow for -1, grey for 0, dark blue for 1. On the left the columns flicker from row
+# to row. Towards the middle the stripes become longer and longer. On the right the columns alternate between an even
+# grey, the sines near 0, and dark blue, the cosines near 1.*
 #
 # The binary counter again, but smooth: fast columns on the left, slow ones on the right.
 #
@@ -405,7 +405,8 @@ plots.lines(
 closest = 1 + np.argmin(fast[1:])
 print(f"fastest clock: position {closest} is nearly position 0 again, distance {fast[closest]:.3f}")
 print(f"slowest clock: position 1 is nearly position 0, distance {slow[1]:.4f}")
-print(f"all clocks: the closest is position {1 + np.argmin(everything[1:])}, distance {everything[1:].min():.2f}")
+nearest = 1 + np.argmin(everything[1:])
+print(f"all clocks: the closest is position {nearest}, distance {everything[nearest]:.2f}")
 
 # %% [markdown]
 # *Picture: distance from position 0 against position. The curve of the fastest clock goes up and down all the
@@ -431,17 +432,18 @@ plots.lines(
     title="On the whole, similarity falls with the distance",
 )
 print("each position with itself:", similarity[0, 0].round(3), similarity[50, 50].round(3))
-print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), similarity[50, 60].round(3))
+print("10 words on, from 0 and from 50:", similarity[0, 10].round(3), similarity[50, 60].round(3))
 
 # %% [markdown]
 # *Picture: dot product against offset, from -50 to 49. The highest point is at offset 0. To both sides the
 # curve falls steeply at first, then slowly, in waves. It is the same to the left and to the right.*
 #
 # On the whole, two positions are the more similar the closer they are. (The waves are the fastest hands, which
-# come round again. The slower ones carry the fall.) And the print-out shows more: **only the distance counts**,
-# not where in the text it is measured. The reason is a rule for angles,
-# $\sin a \sin b + \cos a \cos b = \cos(a - b)$. Applied to every clock, with $\omega_i = 1/base^{2i/d_{model}}$
-# for its pace:
+# come round again. The slower ones carry the fall.)
+#
+# And the print-out shows more: **only the distance counts**, not where in the text it is measured. The reason is a
+# rule for angles, $\sin a \sin b + \cos a \cos b = \cos(a - b)$. Applied to every clock, with
+# $\omega_i = 1/base^{2i/d_{model}}$ for its pace:
 #
 # $$p_{pos} \cdot p_{pos + k} = \sum_{i} \cos(k\, \omega_i)$$
 #
@@ -457,8 +459,8 @@ print("10 words on, from position 0 and from 50:", similarity[0, 10].round(3), s
 #
 # $T$ is the table, and $t_{pos}$ the token id of the word that stands at $pos$, so $T[t_{pos}]$ is that word's row.
 #
-# Why the factor? The paper gives no reason. The usual one is size. A table is often filled, before training, with random
-# numbers of typical size $1/\sqrt{d_{model}}$. The numbers in the encoding are much larger than that:
+# Why the factor? The paper gives no reason. The usual one is size. A table is often filled, before training, with
+# random numbers of typical size $1/\sqrt{d_{model}}$. The numbers in the encoding are much larger than that:
 
 # %%
 def typical_size(array):
@@ -513,8 +515,8 @@ def embed_with_positions(token_ids, table):
         table: `(vocab, d_model)`, one row for each word of the vocabulary.
 
     Returns:
-        `(..., n, d_model)`: each word's row times sqrt(d_model), plus the positional encoding (base 10000) of
-        its position, counted from 0 in each sentence.
+        `(..., n, d_model)`: each word's row times sqrt(d_model), plus the positional encoding (base
+        10000) of its position, counted from 0 in each sentence.
 
     Raises:
         ValueError: d_model is odd.
@@ -574,8 +576,9 @@ plots.vectors(
 
 # %%
 new_output, _ = scaled_dot_product_attention(both / 5, both, both)
+verb, swapped_verb = new_output[:, 1:2]
 plots.vectors(
-    {"Jane visite l'Afrique …": new_output[0, 1:2], "l'Afrique visite Jane …": new_output[1, 1:2]},
+    {"Jane visite l'Afrique …": verb, "l'Afrique visite Jane …": swapped_verb},
     ["visite"],
     title="What attention makes of the verb, with positions",
     digits=2,
@@ -583,7 +586,7 @@ plots.vectors(
 for word, place in (("visite", 1), ("en", 3), ("septembre", 4)):
     before = np.abs(output[place] - swapped_output[place]).max()
     after = np.abs(new_output[0, place] - new_output[1, place]).max()
-    print(f"{word:<10} without positions its output changes by {before:.2f}, with positions by {after:.2f}")
+    print(f"{word:<10} its output changes by {before:.2f} without positions, by {after:.2f} with them")
 
 # %% [markdown]
 # *Picture: the new vector of visite in the two sentences, six numbers each. The first and the third number differ the
@@ -612,11 +615,12 @@ for word, place in (("visite", 1), ("en", 3), ("septembre", 4)):
 # $$\begin{pmatrix} \sin((pos+k)\,\omega) \\ \cos((pos+k)\,\omega) \end{pmatrix} = \begin{pmatrix} \cos(k\omega) & \sin(k\omega) \\ -\sin(k\omega) & \cos(k\omega) \end{pmatrix} \begin{pmatrix} \sin(pos\,\omega) \\ \cos(pos\,\omega) \end{pmatrix}$$
 #
 # Every clock has such a block of two by two numbers, with its own $\omega_i$. Put the blocks on the diagonal of
-# a large matrix and zeros everywhere else, so that no clock disturbs another. That is the **shift matrix** $M_k$.
-# (For $k = 0$ it is the **identity matrix**, with ones on the diagonal and zeros elsewhere, which leaves every
-# vector as it is. NumPy calls it `np.eye`.)
+# a large matrix and zeros everywhere else, so that no clock disturbs another. That is the **shift matrix** $M_k$:
 #
 # $$M_k\, p_{pos} = p_{pos + k} \qquad\text{for every } pos$$
+#
+# For $k = 0$ no hand turns. Then the matrix has ones on the diagonal and zeros elsewhere, and leaves every vector as
+# it is. That is the **identity matrix**; NumPy makes it with `np.eye`.
 #
 # ### Exercise: `shift_matrix`
 #
@@ -655,8 +659,8 @@ def shift_matrix(offset, d_model, base=10000.0):
         base: the base of the encoding.
 
     Returns:
-        `(d_model, d_model)`: a matrix M such that `M @ p[pos]` is `p[pos + offset]` for every position,
-        where `p` is the positional encoding.
+        `(d_model, d_model)`: a matrix M such that `M @ p[pos]` is `p[pos + offset]` for every
+        position, where `p` is the positional encoding.
 
     Raises:
         ValueError: d_model is odd.
@@ -698,7 +702,8 @@ longer = positional_encoding(100, 6)
 reached = [two_on @ longer[position] for position in range(98)]
 print("the same matrix at 98 positions:", np.allclose(reached, longer[2:]))
 print("two on, then two back:", np.allclose(shift_matrix(-2, 6) @ two_on, np.eye(6)))
-print("two on, then three on, is five on:", np.allclose(shift_matrix(3, 6) @ two_on, shift_matrix(5, 6)))
+five_on = shift_matrix(3, 6) @ two_on
+print("two on, then three on, is five on:", np.allclose(five_on, shift_matrix(5, 6)))
 
 # %% [markdown]
 # *Picture: a grid of six by six numbers. Three blocks of two by two stand along the diagonal, everything else
@@ -707,8 +712,8 @@ print("two on, then three on, is five on:", np.allclose(shift_matrix(3, 6) @ two
 #
 # What is it good for? A matrix is just what attention has: $W^Q$ and $W^K$. Let a word's query be "the encoding
 # of the position one back", by the matrix $M_{-1}$, and let its key be its own encoding. The dot product is
-# largest where both are the same, that is, at the word before. (In code the encodings are the rows of an array, so
-# the matrix stands on their right, transposed: row by row, `p @ M.T` is `M @ p[pos]`.)
+# largest where both are the same, that is, at the word before. (In code the positions are rows, so $M$ stands on the
+# right, transposed: row `pos` of `p @ M.T` is `M @ p[pos]`.)
 
 # %%
 p_wide = positional_encoding(5, 64)
@@ -740,7 +745,7 @@ plots.attention(weights, words, title="A head that looks at the word before")
 #
 # - **Only queries and keys** are turned. Values keep what they say: positions should decide *where* to look,
 #   not *what* is found there.
-# - It is done in every head, so the length is $d_{head}$ instead of $d_{model}$.
+# - It is done in every head, so there are $d_{head}$ numbers a word instead of $d_{model}$.
 # - The positions are **given**, and may be any numbers. When a text is written word by word, only the newest
 #   word comes in, and one must say at which position. And to read longer texts than in training, one can
 #   squeeze the positions: 0, 0.5, 1, 1.5, …
@@ -810,8 +815,8 @@ check(rotate_by_position)
 
 # %% [markdown]
 # **See.** Put one and the same query at five positions. Its eight numbers are four pairs, so four hands. (Again
-# with `base` 100, to see the slow ones move.) *Before you run the cell:* what will happen to the lengths of the
-# vectors?
+# with `base` 100, to see the slow ones move.) *Before you run the cell:* what will happen to the norms of the
+# vectors, that is, to how long they are as arrows?
 
 # %%
 rng = np.random.default_rng(3)
@@ -828,7 +833,7 @@ plots.clocks(
     title="The same query at five positions",
 )
 p_8 = positional_encoding(5, 8, base=100.0)
-print("length of the query:          ", np.linalg.norm(query).round(3))
+print("norm of the query:            ", np.linalg.norm(query).round(3))
 print("turned, at five positions:    ", np.linalg.norm(turned_queries, axis=-1))
 print("with the encoding added:      ", np.linalg.norm(query + p_8, axis=-1))
 
@@ -836,13 +841,13 @@ print("with the encoding added:      ", np.linalg.norm(query + p_8, axis=-1))
 # *Picture: a grid of clocks, one row for each position, one column for each pair. In each column the hand starts
 # in some direction and turns anticlockwise from row to row, fastest in pair 0, hardly at all in pair 3.*
 #
-# A hand that turns keeps its length. So **rotation keeps norms**: no word becomes larger or smaller by where it
-# stands. With addition it does.
+# A hand that turns stays as long as it is. So **rotation keeps norms**: no word becomes larger or smaller by where
+# it stands. With addition it does.
 #
 # Now the best part. Take the score of a query at position $m$ with a key at position $m'$. Both hands have been
 # turned, one by $m$ steps, the other by $m'$ steps. What counts for the dot product is only the angle *between*
-# them, and that has changed by $m' - m$ steps. So **the score depends on the offset alone**. See it with the same query and
-# the same key at all pairs of positions, once with the encoding added, once with rotation:
+# them, and that has changed by $m' - m$ steps. So **the score depends on the offset alone**. See it with the same
+# query and the same key at all pairs of positions, once with the encoding added, once with rotation:
 
 # %%
 added_scores = (query + p_8) @ (key + p_8).T
@@ -882,9 +887,9 @@ def attention_with_rotation(x):
 
 
 rotated_output, _ = attention_with_rotation(x)
-rotated_swapped_output, _ = attention_with_rotation(swapped_x)
+rotated_swapped, _ = attention_with_rotation(swapped_x)
 plots.vectors(
-    {"Jane visite l'Afrique …": rotated_output[1:2], "l'Afrique visite Jane …": rotated_swapped_output[1:2]},
+    {"Jane visite l'Afrique …": rotated_output[1:2], "l'Afrique visite Jane …": rotated_swapped[1:2]},
     ["visite"],
     features,
     title="What attention with rotation makes of the verb",
@@ -903,8 +908,8 @@ plots.vectors(
 # - Attention alone does not see the order of words. A vector for each **position** puts it in.
 # - The **positional encoding** is a row of clocks: clock $i$ goes at the pace $1/base^{2i/d_{model}}$, and its sine
 #   and cosine fill the columns $2i$ and $2i + 1$. $pos$ is the position, counted from 0; $i$ is the index within.
-# - Fast clocks tell neighbours apart, slow ones tell far places apart. Close positions look alike, and only the
-#   distance counts.
+# - Fast clocks tell neighbours apart, slow ones tell far places apart. On the whole, close positions look alike, and
+#   only the distance counts.
 # - Words are multiplied by $\sqrt{d_{model}}$, then the encoding is **added**.
 # - $p_{pos+k}$ comes from $p_{pos}$ by a matrix that depends on $k$ alone.
 # - The **rotary embedding** turns queries and keys instead. Norms stay, and scores depend on the offset alone.
@@ -944,7 +949,7 @@ plots.vectors(
 # <details><summary>5. A Transformer was trained on sentences of up to 50 words, with the encoding of this lesson. Can
 # it be given 80 words?</summary>
 #
-# The encoding can be computed for any position, and its numbers stay between -1 and 1. No column is missing, as it
+# The encoding can be computed for any position, and its numbers stay between -1 and 1. No row is missing, as it
 # would be in a learned table of 50 rows. Whether the *network* does well at places it has never seen is another
 # matter: often it does not.
 #

@@ -23,7 +23,7 @@ STAND_INS: dict[str, set[CodeType]] = {}
 
 # What an answer may be refused, besides whole libraries, by the names of the operators that do it.
 OPERATORS = {
-    "F.scaled_dot_product_attention": r"scaled_dot_product_attention|_scaled_dot_product_\w+|_safe_softmax|flex_attention",
+    "F.scaled_dot_product_attention": r"scaled_dot_product_attention|_scaled_dot_product_\w+(?<!_backward)|_safe_softmax|flex_attention",
     "nn.MultiheadAttention": r"multi_head_attention_forward|_native_multi_head_attention|_transformer_\w+_fwd",
     "nn.LayerNorm": r"(native_)?layer_norm",
     "nn.GroupNorm": r"(native_)?group_norm",

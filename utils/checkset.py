@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,7 @@ class CheckSet:
 
 def write(checksets: list[CheckSet]) -> str:
     """The text of a data file, a line an exercise; the same check sets give the same bytes."""
-    settled = [replace(checkset, mistakes=list(checkset.mistakes)) for checkset in checksets]
-    lines = [json.dumps(_jsonable(asdict(checkset)), ensure_ascii=False) for checkset in settled]
+    lines = [json.dumps(_jsonable(_entry(checkset)), ensure_ascii=False) for checkset in checksets]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
@@ -95,6 +94,12 @@ def read(path: Path) -> dict[str, CheckSet]:
         }
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path.name} is damaged ({error}): copy it anew from the course's notebooks folder") from None
+
+
+def _entry(checkset: CheckSet) -> dict[str, Any]:
+    """A check set as a dict; a `Tensor` in it, which is a dataclass too, stays what it is."""
+    parts = {"questions": list(map(vars, checkset.questions)), "mistakes": list(map(vars, checkset.mistakes))}
+    return vars(checkset) | parts
 
 
 def _jsonable(value: Any, rounded: bool = False) -> Any:

@@ -221,7 +221,7 @@ def _alike(got: Any, known: Any) -> bool:
     if isinstance(known, dict):
         return isinstance(got, dict) and got.keys() == known.keys() and all(_alike(got[k], known[k]) for k in known)
     if isinstance(known, Tensor):
-        return isinstance(got, Tensor) and _alike(got.array, known.array)
+        return isinstance(got, Tensor) and got.array.dtype == known.array.dtype and _alike(got.array, known.array)
     if isinstance(known, (np.ndarray, float, int)) and isinstance(got, (np.ndarray, float, int)):
         one, other = np.asarray(got), np.asarray(known)
         if one.shape != other.shape or (one.dtype.kind == "b") != (other.dtype.kind == "b"):

@@ -118,14 +118,14 @@ def dropped_heads(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
 
     The distinct ratios to the output without dropout, and whether a head goes as a whole.
     """
-    module, n_heads = make(_dtype(inputs)), named.pop("n_heads")
+    module, n_heads = make(_dtype(inputs)), named["n_heads"]
     with torch.no_grad():
         module.w_o.weight.copy_(torch.eye(len(module.w_o.weight)))
         module.w_o.bias.zero_()
         module.eval()
-        whole = module(*inputs, **named)[0]
+        whole = module(*inputs)[0]
         module.train()
-        left = module(*inputs, **named)[0]
+        left = module(*inputs)[0]
     ratios = (left / whole).unflatten(-1, (n_heads, -1)).round(decimals=3)
     return {"ratios": ratios.unique().double(), "whole heads": bool((ratios == ratios[..., :1]).all())}
 
@@ -204,7 +204,7 @@ def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, 
 
 def _strange(got: dict[str, str], wanted: dict[str, str], module: nn.Module) -> str:
     """What is wrong with a module's parameters, in a sentence; empty where nothing is."""
-    if got == wanted:
+    if got == wanted or not wanted:  # it should not have been possible to build it: that is asked about
         return ""
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     if tied := sorted((names - got.keys()) & wanted.keys()):

@@ -35,7 +35,7 @@ def interleaved(evens, odds):
 @LESSON.exercise(aspects={"angles": 2, "any base": 1, "odd d_model": 1})
 def position_angles(rng):
     yield Case("angles", "five positions, d_model 6", 5, 6)
-    yield Case("angles", "three positions, d_model 8", 3, 8)
+    yield Case("angles", "twelve positions, d_model 8", 12, 8)
     yield Case("angles", "a single clock", 4, 2)
     yield Case("angles", "fifty positions, d_model 16", 50, 16, hidden=True)
     yield Case("angles", "other sizes", int(rng.integers(6, 30)), 2 * int(rng.integers(2, 12)), hidden=True)
@@ -65,7 +65,7 @@ def of_angles_and_encoding(hint):
 @LESSON.exercise(aspects={"values": 3, "any base": 1, "odd d_model": 1})
 def positional_encoding(rng):
     yield Case("values", "five positions, d_model 6", 5, 6)
-    yield Case("values", "three positions, d_model 8", 3, 8)
+    yield Case("values", "twelve positions, d_model 8", 12, 8)
     yield Case("values", "two numbers for each position", 4, 2)
     yield Case("values", "sixty positions, d_model 10", 60, 10, hidden=True)
     yield Case("values", "other sizes", int(rng.integers(6, 30)), 2 * int(rng.integers(2, 12)), hidden=True)
@@ -129,6 +129,14 @@ def positions_divided_by_their_number(n_positions, d_model, base=10000.0):
     return np.arange(n_positions)[:, None] / n_positions * paces(d_model, base)
 
 
+@of_angles_and_encoding(
+    "You divide the positions by the last one. That was the second idea of the lesson: one step then means something else in "
+    "each sentence. The position goes in as it is."
+)
+def positions_divided_by_the_last_one(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / max(n_positions - 1, 1) * paces(d_model, base)
+
+
 @of_angles_and_encoding("The base is 10000 whatever the caller says. Use the argument `base`.")
 def base_ignored(n_positions, d_model, base=10000.0):
     return np.arange(n_positions)[:, None] * paces(d_model)
@@ -137,6 +145,16 @@ def base_ignored(n_positions, d_model, base=10000.0):
 @of_angles_and_encoding("Your angles are in degrees. NumPy's sine and cosine take radians, and so does the formula: nothing to convert.")
 def degrees_instead_of_radians(n_positions, d_model, base=10000.0):
     return np.rad2deg(np.arange(n_positions)[:, None] * paces(d_model, base))
+
+
+@of_angles_and_encoding("Your angles are taken for degrees and converted. They are in radians already: nothing to convert.")
+def angles_taken_for_degrees(n_positions, d_model, base=10000.0):
+    return np.deg2rad(np.arange(n_positions)[:, None] * paces(d_model, base))
+
+
+@of_angles_and_encoding("The angles are cut to whole numbers, as by `//` or by a table made with dtype=int. They are fractions.")
+def angles_cut_to_whole_numbers(n_positions, d_model, base=10000.0):
+    return (np.arange(n_positions)[:, None] * paces(d_model, base)).astype(int)
 
 
 @of_angles_and_encoding(
@@ -158,8 +176,46 @@ def no_brackets_at_all(n_positions, d_model, base=10000.0):
     "Your exponent reaches 1 at the last clock. In the formula it stops short of 1: look at what i is divided by."
 )
 def exponent_reaches_1_at_the_last_clock(n_positions, d_model, base=10000.0):
-    i = np.arange(even(d_model) // 2)
-    return np.arange(n_positions)[:, None] / base ** (i / max(d_model // 2 - 1, 1))
+    return np.arange(n_positions)[:, None] / base ** np.linspace(0, 1, even(d_model) // 2)
+
+
+@of_angles_and_encoding(
+    "You divide the clock's number by one less than there are clocks. So the last exponent is 1, and for a single clock it "
+    "is 0/0. Look at what i is divided by."
+)
+def clock_over_one_less_than_there_are(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / base ** (np.arange(even(d_model) // 2) / np.float64(d_model // 2 - 1))
+
+
+@of_angles_and_encoding("The exponent is 2i alone, so all clocks but the first stand nearly still. Look at what 2i is divided by.")
+def d_model_left_out_of_the_exponent(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / base ** (2.0 * np.arange(even(d_model) // 2))
+
+
+@of_angles_and_encoding(
+    "Python raises to a power before it divides, so it is the power that d_model divides. In the formula the division stands "
+    "in the exponent."
+)
+def power_divided_by_d_model(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / (base ** (2.0 * np.arange(even(d_model) // 2)) / d_model)
+
+
+@of_angles_and_encoding(
+    "Python raises to a power before it divides, so the whole fraction is divided by d_model. In the formula that division "
+    "stands in the exponent."
+)
+def fraction_divided_by_d_model(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / base ** (2.0 * np.arange(even(d_model) // 2)) / d_model
+
+
+@of_angles_and_encoding("The exponent is 2i over the number of positions. Then the paces change with the length of the text: look at the formula.")
+def exponent_over_the_number_of_positions(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / base ** (2 * np.arange(even(d_model) // 2) / n_positions)
+
+
+@of_angles_and_encoding("The base is multiplied by 2i / d_model, where it is to be raised to that power. In Python a power is written with two stars.")
+def base_multiplied_instead_of_raised(n_positions, d_model, base=10000.0):
+    return np.arange(n_positions)[:, None] / (base * 2 * np.arange(even(d_model) // 2) / d_model)
 
 
 @of_angles_and_encoding(
@@ -170,9 +226,14 @@ def whole_turns_instead_of_radians(n_positions, d_model, base=10000.0):
     return 2 * np.pi * np.arange(n_positions)[:, None] * paces(d_model, base)
 
 
-@position_angles.mistake("The angles are cut to whole numbers, as by a table made with dtype=int. They are fractions.")
-def angles_cut_to_whole_numbers(n_positions, d_model, base=10000.0):
-    return (np.arange(n_positions)[:, None] * paces(d_model, base)).astype(int)
+@position_angles.mistake("Your table holds zeros only: its rows are never filled. Look at where `return` stands: inside a loop it ends the function at once.")
+def table_left_empty(n_positions, d_model, base=10000.0):
+    return np.zeros((n_positions, even(d_model) // 2))
+
+
+@position_angles.mistake("Full turns are taken off your angles. They point the same way, but the angles themselves are wanted, which go on growing.")
+def full_turns_taken_off(n_positions, d_model, base=10000.0):
+    return (np.arange(n_positions)[:, None] * paces(d_model, base)) % (2 * np.pi)
 
 
 @position_angles.mistake(
@@ -310,6 +371,59 @@ def scrambled_by_reshape(n_positions, d_model, base=10000.0):
 def stacked_but_not_reshaped(n_positions, d_model, base=10000.0):
     angles = angles_of(n_positions, d_model, base)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+
+
+@positional_encoding.mistake(
+    "np.stack puts its two tables on a new axis in front, so there are three axes. Sine and cosine of one clock have to be "
+    "neighbours in the last axis."
+)
+def stacked_on_a_new_first_axis(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.stack([np.sin(angles), np.cos(angles)])
+
+
+@positional_encoding.mistake(
+    "Sines and cosines stand on a new axis in the middle, so there are three axes. Sine and cosine of one clock have to be "
+    "neighbours in the last axis."
+)
+def stacked_on_a_new_middle_axis(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=1)
+
+
+@positional_encoding.mistake("The cosines stand in rows below the sines. They belong into the same rows, each beside its sine.")
+def cosines_below_the_sines(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.concatenate([np.sin(angles), np.cos(angles)])
+
+
+@positional_encoding.mistake("You return two tables, the sines and the cosines. One table is wanted, in which they take turns.")
+def sines_and_cosines_returned_apart(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.sin(angles), np.cos(angles)
+
+
+@positional_encoding.mistake("Sine and cosine are added up to one number. Each of them has a column of its own.")
+def sine_and_cosine_added_up(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return np.sin(angles) + np.cos(angles)
+
+
+@positional_encoding.mistake("The cosines are written over the sines, and the odd columns stay empty. Look at where your two slices begin.")
+def cosines_written_over_the_sines(n_positions, d_model, base=10000.0):
+    angles = angles_of(n_positions, d_model, base)
+    return interleaved(np.cos(angles), np.zeros_like(angles))
+
+
+@positional_encoding.mistake(
+    "Clock i fills the columns i and i + 1, so each sine is written over the cosine before it. Each clock takes two columns: "
+    "where does the next one begin?"
+)
+def overlapping_columns(n_positions, d_model, base=10000.0):
+    angles, result = angles_of(n_positions, d_model, base), np.zeros((n_positions, d_model))
+    for i in range(d_model // 2):
+        result[:, i], result[:, i + 1] = np.sin(angles[:, i]), np.cos(angles[:, i])
+    return result
 
 
 @positional_encoding.mistake("Your slice takes every second row. It is every second column that holds the sines: a slice for the rows comes first.")
@@ -470,6 +584,12 @@ def encoding_added_twice(token_ids, table):
     return words * root + 2 * positions
 
 
+@embed_with_positions.mistake("The bare numbers 0, 1, 2, … are added. Each position has a vector: its encoding.")
+def position_numbers_added(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + np.arange(token_ids.shape[-1])[:, None]
+
+
 @embed_with_positions.mistake("The positional encoding is never added: the words still do not know where they stand.")
 def encoding_never_added(token_ids, table):
     words, _, root = words_and_positions(token_ids, table)
@@ -534,6 +654,47 @@ def number_of_positions_from_the_first_axis(token_ids, table):
     return words * root + encoding(np.arange(len(token_ids)), table.shape[-1])
 
 
+@embed_with_positions.mistake(
+    "The number of positions is taken from axis 1 of `token_ids`, which a single sentence does not have. Count the axes from "
+    "the end."
+)
+def number_of_positions_from_axis_1(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(token_ids.shape[1]), table.shape[-1])
+
+
+@embed_with_positions.mistake(
+    "The number of positions is taken from axis 1 of the looked-up words. For a single sentence that is how many numbers "
+    "describe a word. Count the axes from the end."
+)
+def numbers_of_a_word_counted_as_positions(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(words.shape[1]), table.shape[-1])
+
+
+@embed_with_positions.mistake("You ask for as many positions as there are words in all sentences together. Each sentence has positions of its own.")
+def words_of_all_sentences_counted_as_positions(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(token_ids.size), table.shape[-1])
+
+
+@embed_with_positions.mistake("You ask for as many positions as the vocabulary has words. It is the words of the sentence that stand somewhere.")
+def vocabulary_counted_as_positions(token_ids, table):
+    words, _, root = words_and_positions(token_ids, table)
+    return words * root + encoding(np.arange(len(table)), table.shape[-1])
+
+
+@embed_with_positions.mistake(
+    "Your loop goes along the first axis. With several sentences it meets whole sentences there, not words."
+)
+def loop_over_the_first_axis(token_ids, table):
+    _, _, root = words_and_positions(token_ids, table)
+    result = np.zeros((len(token_ids), table.shape[-1]))
+    for pos, token_id in enumerate(token_ids):
+        result[pos] = table[token_id] * root + encoding(pos, table.shape[-1])
+    return result
+
+
 @embed_with_positions.mistake("The second sentence counts on where the first one ended. Positions start from 0 in each sentence.")
 def positions_run_on_into_the_next_sentence(token_ids, table):
     words, _, root = words_and_positions(token_ids, table)
@@ -547,6 +708,13 @@ def positions_run_on_into_the_next_sentence(token_ids, table):
 def table_changed_in_place(token_ids, table):
     table *= np.sqrt(even(table.shape[-1])).astype(table.dtype)
     return table[token_ids] + encoding(np.arange(token_ids.shape[-1]), table.shape[-1])
+
+
+@embed_with_positions.mistake("A table with an odd number of columns is accepted, and its last column gets a sine without a cosine. Raise a ValueError.")
+def odd_table_accepted(token_ids, table):
+    d_model = table.shape[-1]
+    positions = odd_width_gets_a_lonely_sine(token_ids.shape[-1], d_model)
+    return table[token_ids] * np.sqrt(d_model) + positions
 
 
 # ----------------------------------------------------------------------------------- shift_matrix
@@ -601,6 +769,16 @@ def minus_sign_left_out(offset, d_model, base=10000.0):
     return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, sin), (sin, cos)))
 
 
+@shift_matrix.mistake("Both sines have a minus, so the hands change their lengths instead of turning. Compare with the formula, sine by sine.")
+def minus_at_both_sines(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, -sin), (-sin, cos)))
+
+
+@shift_matrix.mistake("The minus stands at the first cosine. With offset 0 nothing may change: which entries are 1 then?")
+def minus_at_the_first_cosine(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((-cos, sin), (sin, cos)))
+
+
 @shift_matrix.mistake("The minus stands at a cosine, which turns the hand over instead of on. With offset 0 nothing may change: which entries are 1 then?")
 def minus_at_a_cosine(offset, d_model, base=10000.0):
     return blocks(offset * paces(d_model, base), lambda cos, sin: ((cos, sin), (sin, -cos)))
@@ -625,6 +803,19 @@ def diagonal_moved_to_the_side(offset, d_model, base=10000.0):
 
 
 @shift_matrix.mistake(
+    "This is a diagonal of ones, moved downwards: it moves the numbers of one vector to other columns. What has to move is "
+    "the position: each hand turns, and its two numbers stay in their columns."
+)
+def diagonal_moved_downwards(offset, d_model, base=10000.0):
+    return np.eye(even(d_model), k=-offset)
+
+
+@shift_matrix.mistake("This is the identity matrix: every vector stays as it is, whatever `offset` says. Each hand has to turn.")
+def every_vector_left_as_it_is(offset, d_model, base=10000.0):
+    return np.eye(even(d_model))
+
+
+@shift_matrix.mistake(
     "Your blocks lie side by side on a third axis: an array of shape (2, 2, d_model / 2). Each has to take its own place "
     "on the diagonal of one large matrix."
 )
@@ -636,6 +827,11 @@ def blocks_on_a_third_axis(offset, d_model, base=10000.0):
 @shift_matrix.mistake("Sines and cosines have changed places in the blocks. With offset 0 nothing may turn: which of them is 1 then?")
 def sines_on_the_diagonal(offset, d_model, base=10000.0):
     return blocks(offset * paces(d_model, base), lambda cos, sin: ((sin, cos), (cos, -sin)))
+
+
+@shift_matrix.mistake("Each sine stands where a cosine belongs, and each cosine where a sine does. With offset 0 nothing may turn: which of them is 1 then?")
+def sines_and_cosines_exchanged(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), lambda cos, sin: ((sin, cos), (-cos, sin)))
 
 
 @shift_matrix.mistake(
@@ -678,6 +874,14 @@ def columns_moved_instead_of_positions(offset, d_model, base=10000.0):
 
 
 @shift_matrix.mistake(
+    "Your matrix moves the numbers of one vector to earlier columns, round the end. What has to move is the position: each "
+    "hand turns, and its two numbers stay in their columns."
+)
+def columns_moved_round(offset, d_model, base=10000.0):
+    return np.roll(np.eye(even(d_model)), offset, axis=1)
+
+
+@shift_matrix.mistake(
     "Your matrix leads from one position to its goal, but not from the others. Find numbers that do not contain the "
     "position at all."
 )
@@ -695,6 +899,34 @@ def encoding_of_the_offset_returned(offset, d_model, base=10000.0):
 def blocks_not_put_together(offset, d_model, base=10000.0):
     turns = offset * paces(d_model, base)
     return np.array([blocks(turns[i : i + 1], clockwise) for i in range(len(turns))])
+
+
+@shift_matrix.mistake("This is the block of one clock, two by two. There is one for each clock, on the diagonal of one large matrix.")
+def block_of_the_first_clock_alone(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base)[:1], clockwise)
+
+
+@shift_matrix.mistake("Your matrix holds zeros only: its blocks are never filled in. Look at where `return` stands: inside a loop it ends the function at once.")
+def matrix_left_empty(offset, d_model, base=10000.0):
+    return np.zeros((even(d_model), d_model))
+
+
+@shift_matrix.mistake("Your matrix is made of whole numbers, so every sine and cosine is cut to -1, 0 or 1. Make it without dtype=int.")
+def matrix_of_whole_numbers(offset, d_model, base=10000.0):
+    return blocks(offset * paces(d_model, base), clockwise).astype(int)
+
+
+@shift_matrix.mistake(
+    "The offset counts twice: once as a row of position_angles, and once more as a factor. The paces alone are the row of "
+    "position 1."
+)
+def offset_counted_twice(offset, d_model, base=10000.0):
+    return blocks(offset * abs(offset) * paces(d_model, base), clockwise)
+
+
+@shift_matrix.mistake("The offset is squared, so going back goes forward as well, and too far. It counts once.")
+def offset_squared(offset, d_model, base=10000.0):
+    return blocks(offset**2 * paces(d_model, base), clockwise)
 
 
 @shift_matrix.mistake("The matrix is always for one word on, whatever `offset` says.")
@@ -726,6 +958,22 @@ def sign_of_the_offset_lost(offset, d_model, base=10000.0):
 )
 def offset_looked_up_in_a_table(offset, d_model, base=10000.0):
     return blocks((np.arange(offset + 1)[:, None] * paces(d_model, base))[offset], clockwise)
+
+
+@shift_matrix.mistake(
+    "For a negative offset your table of positions has no rows, so there is no last one. Take the paces at position 1 and "
+    "multiply them by the offset."
+)
+def last_row_of_a_table_taken(offset, d_model, base=10000.0):
+    return blocks((np.arange(offset + 1)[:, None] * paces(d_model, base))[-1], clockwise)
+
+
+@shift_matrix.mistake(
+    "A negative offset serves as a row number, which NumPy counts from the end of the table. Take the paces at position 1 and "
+    "multiply them by the offset."
+)
+def negative_offset_as_a_row_number(offset, d_model, base=10000.0):
+    return blocks((np.arange(abs(offset) + 1)[:, None] * paces(d_model, base))[offset], clockwise)
 
 
 @shift_matrix.mistake("The base is 10000 whatever the caller says. Pass the argument `base` on.")
@@ -762,12 +1010,12 @@ def rotate_by_position(rng):
     yield Case("any base", "base 50", rng.normal(size=(3, 6)), np.arange(3) + 1, base=50.0)
     yield Case("any base", "another base", rng.normal(size=(4, 8)), rng.permutation(9)[:4], base=float(rng.uniform(2, 20)), hidden=True)
     yield Case("values", "the same call twice, with other numbers between", rng.normal(size=(3, 4)), np.array([3, 1, 6]), probe="call_again")
-    yield Case("any positions", "fractions and negative numbers", rng.normal(size=(4, 6)), np.array([0.5, -3.0, 2.25, 12.0]))
-    yield Case("any positions", "one word, far off", rng.normal(size=(1, 8)), rng.uniform(50, 100, size=1), hidden=True)
-    yield Case("any positions", "the same position twice", rng.normal(size=(3, 4)), np.array([1.5, 0.0, 1.5]), hidden=True)
-    yield Case("batch axes", "two sentences at once", rng.normal(size=(2, 5, 4)), np.arange(5) + 1)
-    yield Case("batch axes", "three sentences of three words", rng.normal(size=(3, 3, 6)), np.array([4, 0, 2]))
-    yield Case("batch axes", "sentences and heads", rng.normal(size=(2, 3, 4, 8)), rng.normal(size=4), hidden=True)
+    yield Case("any positions", "fractions, a negative one too", rng.normal(size=(4, 6)), np.array([0.25, -0.25, 2.4, 12.0]))
+    yield Case("any positions", "one word, far off", rng.normal(size=(1, 8)), rng.integers(50, 99, size=1) + 0.3, hidden=True)
+    yield Case("any positions", "the same position twice", rng.normal(size=(3, 4)), np.array([1.25, 0.0, 1.25]), hidden=True)
+    yield Case("batch axes", "two sentences at once", rng.normal(size=(2, 6, 4)), np.arange(6) + 1)
+    yield Case("batch axes", "six sentences of six words", rng.normal(size=(6, 6, 4)), rng.permutation(9)[:6])
+    yield Case("batch axes", "sentences and heads", rng.normal(size=(2, 6, 3, 4)), rng.permutation(9)[:3], hidden=True)
     yield Case("odd d_head", "d_head 5", rng.normal(size=(3, 5)), np.arange(3))
     yield Case("odd d_head", "d_head 1, which leaves no pair at all", rng.normal(size=(3, 1)), np.arange(3))
     yield Case("odd d_head", "d_head 3", rng.normal(size=(2, 4, 3)), np.arange(4), hidden=True)
@@ -851,6 +1099,46 @@ def sines_with_the_same_sign(x, positions, base=10000.0):
     return interleaved(a * np.cos(angles) + b * np.sin(angles), a * np.sin(angles) + b * np.cos(angles))
 
 
+def paired(x, angles, formulas):
+    """Each pair of the last axis made into another: `formulas` of a, b, cosine and sine."""
+    return interleaved(*formulas(x[..., 0::2], x[..., 1::2], np.cos(angles), np.sin(angles)))
+
+
+@rotate_by_position.mistake("Both formulas have a minus, so the second number is wrong even where nothing turns. One of the two sines is subtracted, no more.")
+def minus_in_both_formulas(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda a, b, cos, sin: (a * cos - b * sin, a * sin - b * cos))
+
+
+@rotate_by_position.mistake("Both sines are subtracted, so lengths change. Compare with the formula, sine by sine.")
+def both_sines_subtracted(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda a, b, cos, sin: (a * cos - b * sin, b * cos - a * sin))
+
+
+@rotate_by_position.mistake("The minus stands at a cosine. At position 0 nothing may change: what do your formulas give there?")
+def minus_at_a_cosine(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda a, b, cos, sin: (a * cos + b * sin, a * sin - b * cos))
+
+
+@rotate_by_position.mistake("In the first formula the minus stands at the cosine. At position 0 nothing may change: what does it give there?")
+def minus_at_the_first_cosine(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda a, b, cos, sin: (b * sin - a * cos, a * sin + b * cos))
+
+
+@rotate_by_position.mistake("The second formula has a with the cosine and b with the sine, as the first. At position 0 it gives a: which number is to come out?")
+def second_formula_like_the_first(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda a, b, cos, sin: (a * cos - b * sin, a * cos + b * sin))
+
+
+@rotate_by_position.mistake("The two results of each pair have changed places. At position 0 nothing may change: what do you give there?")
+def the_two_results_exchanged(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda a, b, cos, sin: (a * sin + b * cos, a * cos - b * sin))
+
+
+@rotate_by_position.mistake("The two numbers of each pair are read in the wrong order: a stands in the even columns, which begin with column 0.")
+def a_and_b_exchanged(x, positions, base=10000.0):
+    return paired(x, turns(x, positions, base), lambda b, a, cos, sin: (a * cos - b * sin, a * sin + b * cos))
+
+
 @rotate_by_position.mistake("Sine and cosine have changed places. At position 0 nothing may turn: which of them is 1 there?")
 def cosine_and_sine_exchanged(x, positions, base=10000.0):
     angles = turns(x, positions, base)
@@ -868,14 +1156,18 @@ def every_pair_at_the_same_pace(x, positions, base=10000.0):
     return turned(x, turns(x, positions, base) * 0 + np.asarray(positions)[:, None])
 
 
-@rotate_by_position.mistake("The exponent has lost its minus sign, so later pairs turn faster instead of slower.")
-def paces_that_grow(x, positions, base=10000.0):
-    return turned(x, np.asarray(positions)[:, None] / paces(x.shape[-1], base))
-
-
 @rotate_by_position.mistake("The exponent is i over d_head, without the 2: the later pairs turn too fast.")
 def paces_lack_the_factor_2(x, positions, base=10000.0):
     return turned(x, np.asarray(positions)[:, None] * base ** (-np.arange(even(x.shape[-1]) // 2) / x.shape[-1]))
+
+
+@rotate_by_position.mistake(
+    "`//` divides to whole numbers, and with a minus in front it gives -1 for all pairs but the first. A true division keeps "
+    "the fractions."
+)
+def whole_number_division_in_the_exponent(x, positions, base=10000.0):
+    d_head = even(x.shape[-1])
+    return turned(x, np.asarray(positions)[:, None] * base ** (-2.0 * np.arange(d_head // 2) // d_head))
 
 
 @rotate_by_position.mistake(
@@ -903,6 +1195,26 @@ def encoding_of_the_first_positions_added(x, positions, base=10000.0):
     return x + encoding(np.arange(x.shape[-2]), x.shape[-1], base)
 
 
+@rotate_by_position.mistake("The numbers are multiplied by the encoding of their position. A turn needs both numbers of a pair for each result.")
+def encoding_multiplied_in(x, positions, base=10000.0):
+    return x * encoding(positions, x.shape[-1], base)
+
+
+@rotate_by_position.mistake("The positions are squared: they come in twice. A hand that stands twice as far on turns by twice the angle.")
+def positions_squared(x, positions, base=10000.0):
+    return turned(x, turns(x, positions**2, base))
+
+
+@rotate_by_position.mistake("Every position is moved by 1. They are given, and go in as they are: at position 0 nothing turns.")
+def positions_moved_by_1(x, positions, base=10000.0):
+    return turned(x, turns(x, positions + 1, base))
+
+
+@rotate_by_position.mistake("The sign of the position is lost. A negative position turns the other way.")
+def sign_of_the_position_lost(x, positions, base=10000.0):
+    return turned(x, turns(x, abs(positions), base))
+
+
 @rotate_by_position.mistake(
     "Each position counts twice: once as a row of position_angles, and once more as a factor. The paces alone are the row "
     "of position 1."
@@ -917,23 +1229,48 @@ def pairs_stacked_but_not_reshaped(x, positions, base=10000.0):
     return result.reshape(*result.shape[:-1], -1, 2)
 
 
-@rotate_by_position.mistake("The turns are made into degrees. NumPy's sine and cosine take radians, as the paces are: nothing to convert.")
-def angles_made_into_degrees(x, positions, base=10000.0):
-    return turned(x, np.rad2deg(turns(x, positions, base)))
+@rotate_by_position.mistake("All first numbers stand in front, all second ones behind, on a new axis. Each pair has to be put back side by side.")
+def pairs_stacked_on_a_new_first_axis(x, positions, base=10000.0):
+    result = turned(x, turns(x, positions, base))
+    return np.stack([result[..., 0::2], result[..., 1::2]])
 
 
 @rotate_by_position.mistake(
-    "The positions are cut to whole numbers and serve as row numbers of a table of angles. They may be any numbers, 0.5 and "
-    "-3 too: compute the angles from the positions themselves."
+    "The right numbers have landed in the wrong places: reshape only cuts an array anew, in reading order, and does not put "
+    "the two numbers of a pair side by side."
 )
-def positions_cut_to_row_numbers(x, positions, base=10000.0):
-    rows = positions.astype(int)
-    return turned(x, (np.arange(rows.max() + 1)[:, None] * paces(x.shape[-1], base))[rows])
+def scrambled_by_reshape(x, positions, base=10000.0):
+    result = turned(x, turns(x, positions, base))
+    return np.stack([result[..., 0::2], result[..., 1::2]]).reshape(x.shape)
 
 
-@rotate_by_position.mistake("The angles are taken for degrees. They are in radians already: nothing to convert.")
-def angles_taken_for_degrees(x, positions, base=10000.0):
-    return turned(x, np.deg2rad(turns(x, positions, base)))
+@rotate_by_position.mistake("The result is made of whole numbers, so all fractions are cut off. Make the array without dtype=int.")
+def result_of_whole_numbers(x, positions, base=10000.0):
+    return turned(x, turns(x, positions, base)).astype(int)
+
+
+@rotate_by_position.mistake(
+    "The angles are laid out for neighbours, but each number is paired with one from the other half. Here a pair is two "
+    "neighbours, 2i and 2i + 1, all the way."
+)
+def halves_turned_by_angles_of_neighbours(x, positions, base=10000.0):
+    angles = np.repeat(turns(x, positions, base), 2, axis=-1)
+    a, b = np.split(x, 2, axis=-1)
+    return x * np.cos(angles) + np.concatenate([-b, a], axis=-1) * np.sin(angles)
+
+
+@rotate_by_position.mistake(
+    "The pairs are neighbours, but the angles are laid out for two halves: the row of angles comes twice, one after the other. "
+    "Both numbers of a pair have the same angle."
+)
+def neighbours_turned_by_angles_of_halves(x, positions, base=10000.0):
+    angles = np.tile(turns(x, positions, base), 2)
+    return x * np.cos(angles) + interleaved(-x[..., 1::2], x[..., 0::2]) * np.sin(angles)
+
+
+@rotate_by_position.mistake("The turns are made into degrees. NumPy's sine and cosine take radians, as the paces are: nothing to convert.")
+def angles_made_into_degrees(x, positions, base=10000.0):
+    return turned(x, np.rad2deg(turns(x, positions, base)))
 
 
 @rotate_by_position.mistake("The base is 10000 whatever the caller says. Pass the argument `base` on.")
@@ -941,7 +1278,10 @@ def base_left_at_10000(x, positions, base=10000.0):
     return turned(x, turns(x, positions, 10000.0))
 
 
-@rotate_by_position.mistake("The positions are cut to whole numbers. They may be any numbers, 0.5 too.")
+@rotate_by_position.mistake(
+    "The positions are cut or rounded to whole numbers, perhaps to serve as row numbers of a table. They may be any numbers, "
+    "0.5 too: compute the angles from the positions themselves."
+)
 def positions_cut_to_whole_numbers(x, positions, base=10000.0):
     return turned(x, turns(x, positions.astype(int), base))
 
@@ -953,6 +1293,43 @@ def positions_cut_to_whole_numbers(x, positions, base=10000.0):
 def positions_used_as_row_numbers(x, positions, base=10000.0):
     table = np.arange(100)[:, None] * paces(x.shape[-1], base)
     return turned(x, table[positions])
+
+
+@rotate_by_position.mistake(
+    "The given positions serve as row numbers of a table with as many rows as words. A position may lie beyond it, or between "
+    "two rows: compute the angles from the positions themselves."
+)
+def positions_looked_up_in_a_short_table(x, positions, base=10000.0):
+    return turned(x, (np.arange(x.shape[-2])[:, None] * paces(x.shape[-1], base))[positions])
+
+
+@rotate_by_position.mistake(
+    "d_head is taken from axis 1 of x. That is the last one for a single sentence only: count the axes from the end."
+)
+def d_head_taken_from_axis_1(x, positions, base=10000.0):
+    angles = np.asarray(positions)[:, None] * paces(x.shape[1], base)
+    a, b, result = x[..., 0::2], x[..., 1::2], np.empty(x.shape)
+    result[..., 0::2] = a * np.cos(angles) - b * np.sin(angles)
+    result[..., 1::2] = a * np.sin(angles) + b * np.cos(angles)
+    return result
+
+
+@rotate_by_position.mistake("You unpack two axes from the shape of x. With several sentences there are more in front of them: take those you need from the end.")
+def two_axes_unpacked(x, positions, base=10000.0):
+    n, d_head = x.shape
+    return turned(x, turns(x, positions, base))
+
+
+@rotate_by_position.mistake(
+    "Your loop goes along the first axis. With several sentences it meets whole sentences there, not words."
+)
+def loop_over_the_first_axis(x, positions, base=10000.0):
+    angles, result = turns(x, positions, base), np.zeros(x.shape)
+    for m in range(len(x)):
+        for i in range(x.shape[-1] // 2):
+            cos, sin, a, b = np.cos(angles[m, i]), np.sin(angles[m, i]), x[m, 2 * i], x[m, 2 * i + 1]
+            result[m, 2 * i], result[m, 2 * i + 1] = a * cos - b * sin, a * sin + b * cos
+    return result
 
 
 @rotate_by_position.mistake(
@@ -990,3 +1367,89 @@ def last_number_of_an_odd_width_left_alone(x, positions, base=10000.0):
     whole = d_head // 2 * 2
     angles = np.asarray(positions)[:, None] * base ** (-np.arange(0, whole, 2) / d_head)
     return np.concatenate([turned(x[..., :whole], angles), x[..., whole:]], axis=-1)
+
+
+@rotate_by_position.mistake("You accept an odd d_head, and its last number comes back as 0. Raise a ValueError.")
+def last_number_of_an_odd_width_lost(x, positions, base=10000.0):
+    result = last_number_of_an_odd_width_left_alone(x, positions, base)
+    result[..., x.shape[-1] // 2 * 2 :] = 0
+    return result
+
+
+@rotate_by_position.mistake(
+    "Your code refuses no odd d_head: NumPy merely fails over most of them, where the halves do not fit. Others it lets pass, "
+    "such as 1. Raise a ValueError first."
+)
+def odd_width_refused_by_chance(x, positions, base=10000.0):
+    d_head = x.shape[-1]
+    angles = np.asarray(positions)[:, None] * base ** (-2 * np.arange(d_head // 2) / d_head)
+    return turned(x, angles)
+
+
+# ----------------------------------------------------- the paces, of shift_matrix and of rotate_by_position
+
+
+def of_shift_and_rotation(hint):
+    """A mistake in the paces, which shows in the shift matrix and in the rotation, under the same name."""
+
+    def register(wrong):
+        def in_the_shift(offset, d_model, base=10000.0):
+            return blocks(offset * wrong(even(d_model), base), clockwise)
+
+        def in_the_rotation(x, positions, base=10000.0):
+            return turned(x, np.asarray(positions)[:, None] * wrong(even(x.shape[-1]), base))
+
+        in_the_shift.__name__ = in_the_rotation.__name__ = wrong.__name__
+        shift_matrix.mistake(hint)(in_the_shift)
+        rotate_by_position.mistake(hint)(in_the_rotation)
+        return wrong
+
+    return register
+
+
+@of_shift_and_rotation("Each hand turns faster than the one before it, while the later ones are to be slower. Look at the sign of the exponent.")
+def paces_that_grow(width, base):
+    return 1 / paces(width, base)
+
+
+@of_shift_and_rotation(
+    "The exponents are twice as large as they should be, so the hands slow down too fast. 0, 2, 4, … are the numbers 2i "
+    "already: do not double them once more."
+)
+def exponent_doubled(width, base):
+    return paces(width, base) ** 2
+
+
+@of_shift_and_rotation(
+    "Without brackets Python raises base to the power 2 and multiplies afterwards. All that stands up in the formula is the exponent."
+)
+def brackets_missing_in_the_exponent(width, base):
+    return 1 / (base**2 * np.arange(width // 2) / width)
+
+
+@of_shift_and_rotation(
+    "Without brackets Python divides by base to the power 2 alone, and multiplies by the rest. All that stands up in the "
+    "formula is the exponent."
+)
+def no_brackets_at_all(width, base):
+    return 1 / base**2 * np.arange(width // 2) / width
+
+
+@of_shift_and_rotation(
+    "Your exponent reaches 1 at the last pair of numbers. In the formula it stops short of 1: look at what i is divided by."
+)
+def exponent_reaches_1_at_the_last_pair(width, base):
+    return base ** -np.linspace(0, 1, width // 2)
+
+
+@of_shift_and_rotation(
+    "A factor of 2π has come in, so the first hand makes a whole turn with each word and always points the same way. The "
+    "formula has no π."
+)
+def whole_turns_instead_of_radians(width, base):
+    return 2 * np.pi * paces(width, base)
+
+
+@of_shift_and_rotation("The angles are taken for degrees. They are in radians already: nothing to convert.")
+def angles_taken_for_degrees(width, base):
+    return np.deg2rad(paces(width, base))

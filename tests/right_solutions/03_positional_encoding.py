@@ -68,6 +68,12 @@ def positional_encoding__complex(n_positions, d_model, base=10000.0):
     return np.stack([tips.imag, tips.real], axis=-1).reshape(n_positions, -1)
 
 
+def positional_encoding__full_turns_taken_off(n_positions, d_model, base=10000.0):
+    """A hand that has gone round points where it did."""
+    angles = np.repeat(position_angles__outer(n_positions, d_model, base) % (2 * np.pi), 2, axis=1)
+    return np.where(np.arange(d_model) % 2, np.cos(angles), np.sin(angles))
+
+
 def embed_with_positions__broadcast(token_ids, table):
     return table[token_ids] * table.shape[1] ** 0.5 + positional_encoding__slices(token_ids.shape[-1], table.shape[1])
 
@@ -174,3 +180,12 @@ def rotate_by_position__rotate_half(x, positions, base=10000.0):
     angles = np.repeat(np.outer(positions, position_angles__loops(2, x.shape[-1], base)[1]), 2, axis=-1)
     swapped = np.stack([-x[..., 1::2], x[..., ::2]], axis=-1).reshape(x.shape)
     return x * np.cos(angles) + swapped * np.sin(angles)
+
+
+def rotate_by_position__norm_and_direction(x, positions, base=10000.0):
+    """Each pair as a hand: how long it is, and where it points."""
+    turns = np.outer(positions, position_angles__lists(2, x.shape[-1], base)[1])
+    long, direction = np.hypot(x[..., ::2], x[..., 1::2]), np.arctan2(x[..., 1::2], x[..., ::2])
+    result = np.zeros(x.shape)
+    result[..., ::2], result[..., 1::2] = long * np.cos(direction + turns), long * np.sin(direction + turns)
+    return result

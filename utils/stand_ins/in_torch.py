@@ -57,7 +57,7 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.self_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
-        self.norm_1, self.norm_2 = LayerNorm(d_model), LayerNorm(d_model)
+        self.norm_1, self.norm_2 = map(LayerNorm, [d_model] * 2)
         self.sizes = (d_model, n_heads, d_ff, dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -86,7 +86,7 @@ class DecoderLayer(nn.Module):
         self.self_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.cross_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
-        self.norm_1, self.norm_2, self.norm_3 = LayerNorm(d_model), LayerNorm(d_model), LayerNorm(d_model)
+        self.norm_1, self.norm_2, self.norm_3 = map(LayerNorm, [d_model] * 3)
         self.sizes = (d_model, n_heads, d_ff, dropout)
 
     def forward(
