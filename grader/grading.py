@@ -24,7 +24,8 @@ from grader.errors import GraderError
 from grader.needed import needed
 from grader.options import add_limit_arguments, open_sandbox
 from grader.sandbox import Died, Sandbox, Student
-from grader.sanitise import safe_outputs
+from grader.sandbox.process import cut
+from grader.sanitise import safe_outputs, without_formulas
 from grader.spec import load_lesson
 from grader.submission import is_copy, lesson_of, read_submission, release_notebook, repair
 from utils import stand_ins
@@ -166,6 +167,7 @@ class Session:
     def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes], without: tuple[str, ...] = ()) -> None:
         self.sandbox, self.files, self.without = sandbox, files, without
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
+        self.room = 2 * sandbox.limits.output_bytes + 4096  # for what all cells show, as it is written down
         self.student: Student | None = None
         self.steps: list[tuple[str, tuple]] = []
         self.troubles: dict[str, dict[str, Any]] = {}  # exercise -> what became of the cell that answers it
@@ -191,7 +193,7 @@ class Session:
     def run(self, source: str, exercise: str | None = None, figures: bool = True) -> list[NotebookNode]:
         """The outputs of a cell, which answers `exercise` if that is given; with the lesson's figures or without."""
         try:
-            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source, figures)]
+            outputs = self._shown(self._step("run_cell", source, figures))
         except Died as death:
             trouble, outputs = _outcome(death, "its cell"), [_error(death)]
             self.incidents[f"a cell {death.sentence}"] = None
@@ -248,6 +250,11 @@ class Session:
             raise
         self.steps.append((what, arguments))
         return result
+
+    def _shown(self, outputs: list[dict[str, Any]]) -> list[NotebookNode]:
+        kept = cut(outputs, self.room)
+        self.room -= sum(len(repr(output)) for output in kept)
+        return [nbformat.from_dict(output) for output in kept]
 
     def _open(self) -> Student:
         """The live fork, or a new one that takes all steps again, but those that kill it this time."""
@@ -343,9 +350,10 @@ def _error(death: Died) -> NotebookNode:
 
 def _outputs(verdict: Verdict) -> list[NotebookNode]:
     """What a test cell shows: the card, then the one number that nbgrader takes as its grade."""
-    card = Card(verdict, graded=True)
+    shown = Card(verdict, graded=True)._repr_mimebundle_()
+    shown["text/html"] = without_formulas(shown["text/html"])  # it may quote a student
     return [
-        nbformat.v4.new_output("display_data", data=card._repr_mimebundle_()),
+        nbformat.v4.new_output("display_data", data=shown),
         nbformat.v4.new_output("execute_result", data={"text/plain": repr(float(verdict.score))}, execution_count=None),
     ]
 

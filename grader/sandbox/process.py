@@ -267,7 +267,7 @@ class Student:
         outputs = self._ask({"do": "run_cell", "what": {"source": source, "figures": figures}})
         if not isinstance(outputs, list):
             raise self._end("protocol")
-        return cut([output for item in outputs if (output := rebuilt(item))], self.sandbox.limits.output_bytes)
+        return [output for item in outputs if (output := rebuilt(item))]
 
     def names(self, sources: list[str]) -> list[Names]:
         """The names of cells; to be asked before any of them has run.
@@ -446,14 +446,13 @@ def clean(text: Any) -> str:
     return _CONTROL_CHARACTERS.sub("", "\n".join(lines))
 
 
-def cut(outputs: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    """Outputs up to a size; the fork cuts them itself, unless it was tampered with."""
-    kept, size = [], 0
+def cut(outputs: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+    """Outputs up to a size; a fork cuts them itself, unless it was tampered with."""
+    kept = []
     for output in outputs:
-        size += len(repr(output))
-        if size > 2 * limit + 4096:
-            note = f"… output cut here: more than {limit} bytes\n"
-            return [*kept, {"output_type": "stream", "name": "stdout", "text": note}]
+        room -= len(repr(output))
+        if room < 0:
+            return [*kept, {"output_type": "stream", "name": "stdout", "text": "… output cut here\n"}]
         kept.append(output)
     return kept
 
