@@ -17,10 +17,11 @@ from typing import Any
 import nbformat
 
 from grader.needed import needed
-from grader.sandbox.bubblewrap import ENVIRONMENT
+from grader.sandbox.bubblewrap import ENVIRONMENT, INSIDE
 from grader.submission import release_notebook
 from utils.names import names
 
+sys.path.append(str(INSIDE.parent))  # as in a sandbox
 os.environ |= {name: value for name, value in ENVIRONMENT.items() if name not in ("HOME", "PATH")}
 
 from grader.sandbox import inside  # noqa: E402 (with the settings that it has in a sandbox)

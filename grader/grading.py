@@ -23,7 +23,7 @@ from nbformat.notebooknode import NotebookNode
 from grader.errors import GraderError
 from grader.needed import needed
 from grader.options import add_limit_arguments, open_sandbox
-from grader.sandbox import Died, Sandbox, Student
+from grader.sandbox import Died, Sandbox, SandboxMissing, Student
 from grader.sandbox.process import cut
 from grader.sanitise import safe_outputs, without_formulas
 from grader.spec import load_lesson
@@ -385,6 +385,8 @@ def _entry(path: Path, seed: int, sandbox: Sandbox) -> dict[str, Any]:
         entry["lesson"] = lesson_of(path.name)
         entry["max_score"] = float(load_lesson(entry["lesson"]).points)
         graded = grade_file(path, seed, sandbox)
+    except SandboxMissing:
+        raise
     except GraderError as error:
         return entry | {"error": f"{error}."}
     return entry | {"score": graded.score, "max_score": graded.max_score, "exercises": graded.exercises()}

@@ -54,9 +54,11 @@ def without_formulas(shown: str) -> str:
 
 
 def safe_markdown(source: str) -> str:
-    """Markdown of a student's without HTML tags, pictures and formula commands that reach outside."""
+    """Markdown of a student's without HTML tags, pictures, diagrams, links but to the web, commands in formulas."""
     source = _SANITISER.sanitize_html_tags(source) if "<" in source else source
     source = re.sub(r"!+(?=\[)", "", source)  # a picture from elsewhere would be fetched by who reads it
+    source = re.sub(r"\](?=:|\((?!https?://|#))", "] ", source)  # a link may be a program, in many spellings
+    source = re.sub(r"(`{3,}|~{3,})[ \t]*mermaid", r"\1text", source, flags=re.IGNORECASE)
     source = _FORMULA_COMMANDS.sub(r"\\text{\1}", source)
     if _FORMULA_COMMANDS.search(html.unescape(source)):
         source = source.replace("&", "&amp;")

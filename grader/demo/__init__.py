@@ -74,11 +74,11 @@ def make_class(root: Path) -> dict[str, dict[str, str]]:
     return told
 
 
-def open_demo(root: Path) -> ClassAutograde:
+def open_demo(root: Path, staged: Path = COURSE_ROOT / "build" / "source") -> ClassAutograde:
     """A course in `root` with the project's configuration, its staged sources and nothing else of it."""
     directories = {
         "root": str(root),
-        "source_directory": str(COURSE_ROOT / "build" / "source"),
+        "source_directory": str(staged),
         "release_directory": "release",
         "db_url": f"sqlite:///{root / 'gradebook.db'}",
     }

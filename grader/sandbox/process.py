@@ -50,14 +50,14 @@ class Died(Exception):
 
 
 class Sandbox:
-    """A warm interpreter in a bubblewrap sandbox; one worker has one.
+    """A warm interpreter in a bubblewrap sandbox, started when first needed; one worker has one.
 
     Args:
         limits: what each submission may use.
         without: libraries that are not there.
 
     Raises:
-        SandboxMissing: on entering, where bubblewrap is missing or not allowed to make a sandbox.
+        SandboxMissing: on entering where bubblewrap is missing, later where it is not allowed to make a sandbox.
     """
 
     limit_processes = limit_files = True
@@ -74,7 +74,7 @@ class Sandbox:
         bubblewrap.require()
 
     def __enter__(self) -> Sandbox:
-        self._start()
+        self.require()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -97,7 +97,7 @@ class Sandbox:
         return Student(self._without(tuple(without)), files, seconds, helper=self if without else None)
 
     def fork(self) -> socket.socket:
-        """Our end of a new fork's wire; starts the interpreter anew if it is gone."""
+        """Our end of a new fork's wire; starts the interpreter if it is not there, or gone."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:

@@ -13,7 +13,6 @@ from nbgrader.api import Gradebook
 
 from grader.autograde import Run, autograde, local_workers, open_course, release_into_gradebook
 from grader.lessons import COURSE_ROOT
-from grader.release import release
 from grader.workers import LocalWorkers
 
 LESSON = "00_welcome"
@@ -123,18 +122,10 @@ def workers() -> Iterator[LocalWorkers]:
         yield opened
 
 
-@pytest.fixture(scope="session")
-def staged_welcome(tmp_path_factory) -> Path:
-    """The lesson's staged source."""
-    target = tmp_path_factory.mktemp("staged")
-    release(COURSE_ROOT, target)
-    return target / "build" / "source" / LESSON
-
-
 @pytest.fixture
-def make_class(staged_welcome) -> Callable[..., Class]:
+def make_class(staged) -> Callable[..., Class]:
     """Makes a class in a folder, and with a gradebook elsewhere if its address is given."""
-    return lambda root, db_url=None: Class(root, staged_welcome, db_url)
+    return lambda root, db_url=None: Class(root, staged / LESSON, db_url)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_a_name_that_drives_a_terminal_or_a_reader_is_made_printable():
     assert sentence == "a [2J b"
 
 
-def test_a_graded_class_gets_its_page(tmp_path):
+def test_a_graded_class_gets_its_page(tmp_path, staged):
     answers = {
         "ada": "", "cy": '\n# %% solution="embed"\ndef embed(token_ids, table):\n    import os\n    os._exit(0)\n',
     }  # fmt: skip
@@ -69,7 +69,7 @@ def test_a_graded_class_gets_its_page(tmp_path):
         folder.mkdir(parents=True)
         nbformat.write(submission("00_welcome", text), folder / "00_welcome.ipynb")
 
-    course = open_demo(tmp_path)
+    course = open_demo(tmp_path, staged)
     release_into_gradebook("00_welcome", course)
     with pytest.raises(GraderError, match="no graded submission of 00_welcome: run `grader autograde 00_welcome`"):
         write_report("00_welcome", course, tmp_path)

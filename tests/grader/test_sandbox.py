@@ -41,6 +41,8 @@ def sandbox():
         for path in planted:
             path.write_text(SECRET)
         with Sandbox(LIMITS) as sandbox:
+            with sandbox.student():
+                pass  # it is warm now
             yield sandbox
     finally:
         del os.environ["GRADER_TEST_SECRET"]
@@ -759,8 +761,9 @@ def test_a_bubblewrap_that_may_make_no_sandbox_says_so(monkeypatch, tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SandboxMissing, match="does not start: bwrap: No permissions"), Sandbox():
-        pass
+    with pytest.raises(SandboxMissing, match="does not start: bwrap: No permissions"):
+        with Sandbox() as sandbox, sandbox.student():
+            pass
 
 
 def test_a_processor_whose_system_calls_are_unknown_is_refused(monkeypatch):

@@ -1,5 +1,5 @@
 # Fills every folder it can write to.
-# earns 22; told: nothing
+# earns 22; told: perhaps a cell took longer
 # %%
 for folder in ("/tmp", "/dev/shm", "."):
     written = 0
