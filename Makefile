@@ -6,7 +6,6 @@
 PYTHON ?= python3
 LAB_OPTIONS ?=
 TEST_OPTIONS ?=
-STOCK ?=
 
 PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
@@ -17,7 +16,7 @@ NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test test-nbgrader demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser postgresql
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -27,13 +26,17 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	cd my-course && JUPYTER_CONFIG_PATH="$(CURDIR)/utils/lab" exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
-test: bubblewrap browser postgresql $(TEST_READY) ## run every test
+test: bubblewrap browser postgresql $(TEST_READY) ## run every test, but those of test-long and test-nbgrader
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS)
 
-test-nbgrader: bubblewrap $(NBGRADER_TEST_READY) ## run nbgrader's own tests with our executor (STOCK=1: with its own)
-	PYTHONPATH=tests $(PYTHON_HERE) -m pytest -o addopts= -q --disable-warnings -n 2 $(if $(STOCK),,-p nbgrader_plugin) --pyargs \
-	    nbgrader.tests.apps.test_nbgrader_autograde nbgrader.tests.preprocessors.test_saveautogrades \
-	    nbgrader.tests.preprocessors.test_overwritecells nbgrader.tests.preprocessors.test_limitoutput
+test-long: bubblewrap postgresql $(TEST_READY) ## run the tests that take minutes each: killed graders, workers and clusters
+	$(PYTHON_HERE) -m pytest -m long $(TEST_OPTIONS)
+
+test-nbgrader: bubblewrap $(NBGRADER_TEST_READY) ## run nbgrader's own tests with its executor and with ours, and compare
+	PYTHONPATH=tests $(PYTHON_HERE) tests/compare_nbgrader.py
+
+attacks: bubblewrap $(TEST_READY) ## grade every hostile submission (writes docs/attacks.md)
+	$(PYTHON_HERE) -m tests.attacks.table
 
 demo: bubblewrap $(READY) ## grade a small made-up class, from submissions to feedback
 	$(PYTHON_HERE) -m grader demo

@@ -93,8 +93,7 @@ def test_formgrader_runs_and_fetches_nothing(course, start_lab, page, screenshot
     page.locator("#jp-top-panel, #jp-main-dock-panel").first.wait_for()
     seen = set()
     page.goto(f"{lab.url}/formgrader/gradebook/{LESSON}/{LESSON}")
-    page.screenshot(path="/tmp/fg.png"); page.wait_for_timeout(4000); page.screenshot(path="/tmp/fg2.png"); open("/tmp/fg.html","w").write(page.content()); print(page.complaints)
-    page.locator("td.name a").first.wait_for(timeout=3000)
+    page.locator("td.name a").first.wait_for()
     links = [link.get_attribute("href") for link in page.locator("td.name a").all()]
     for link in links:
         told = look(page, link if link.startswith("http") else lab.url + link)

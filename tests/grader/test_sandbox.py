@@ -130,6 +130,17 @@ def test_figures_appear_as_pictures(student):
     assert output["output_type"] == "display_data" and output["data"]["image/png"].startswith("iVBOR")
 
 
+@pytest.mark.parametrize("name", ["numpy", "matplotlib.pyplot", "torch"])
+def test_a_submission_finds_large_libraries_imported(sandbox, name):
+    """Before it imports anything, in each fork; not where they are out of its reach."""
+    pytest.importorskip(name)
+    for _ in range(2):
+        assert run(sandbox, f"__import__('sys').modules['{name}'].__name__") == f"'{name}'"
+    if name == "torch":
+        with sandbox.student(without=["torch"]) as student:
+            assert shown(student.run_cell("'torch' in __import__('sys').modules")) == "False"
+
+
 def test_magics_and_commands_work(student):
     assert "per loop" in shown(student.run_cell("%timeit -n1 -r1 1 + 1"))
     assert "hello" in shown(student.run_cell("!echo hello"))
