@@ -40,6 +40,7 @@ LESSON, POINTS, SEED = "01_self_attention", 22, 7  # one seed: the hidden answer
 LIMITS = Limits(
     seconds=1.5, submission_seconds=7, memory_bytes=400 << 20, processes=24, file_bytes=8 << 20, output_bytes=50_000
 )
+MAX_GROWTH = 4 << 20  # bytes of the warm interpreters, after all attacks
 LEFT_BEHIND = "left_behind"  # in the names of what attacks leave
 SET_UP = next(cell.source for cell in release_notebook(LESSON).cells if cell.cell_type == "code")
 HEADER = re.compile(r"# (?P<tries>.+)\n# earns (?P<earns>\d+); told: (?P<told>.+)\n")
@@ -177,6 +178,10 @@ class Worker:
         for number in hidden_numbers():
             assert number not in shown, "a hidden input was read"
             assert not any(number.lstrip("-0.").replace(".", "") in text for text in digits), "a hidden input was spelled"
+
+    def grown(self) -> int:
+        """Bytes that the warm interpreters have taken since the beginning."""
+        return max(0, self.warm_memory() - self.memory)
 
     def warm_memory(self) -> int:
         """Resident bytes of the warm interpreters."""

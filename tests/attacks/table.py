@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from grader.lessons import COURSE_ROOT
-from tests.attacks.harness import GROUPS, Attack, Outcome, Worker, attacks
+from tests.attacks.harness import GROUPS, MAX_GROWTH, Attack, Outcome, Worker, attacks
 from tests.attacks.threats import THREATS
 
 PAGE = COURSE_ROOT / "docs" / "attacks.md"
@@ -34,8 +34,9 @@ def main() -> int:
                 problem = str(error).splitlines()[0] or "not held"
             outcomes.append((attack, problem or outcome))
             print(f"{'NOT HELD' if problem else 'held'}: {attack.group}/{attack.name} {problem}", flush=True)
-    PAGE.write_text(page(outcomes), encoding="utf-8")
-    broken = sum(isinstance(outcome, str) for _, outcome in outcomes)
+        grown = worker.grown()
+    PAGE.write_text(page(outcomes, grown), encoding="utf-8")
+    broken = sum(isinstance(outcome, str) for _, outcome in outcomes) + (grown > MAX_GROWTH)
     print(f"{len(outcomes)} attacks, {broken} not held: {PAGE.relative_to(COURSE_ROOT)}")
     return int(bool(broken))
 
@@ -54,9 +55,10 @@ def complaint(attack: Attack, outcome: Outcome) -> str:
     return ""
 
 
-def page(outcomes: list[tuple[Attack, Outcome | str]]) -> str:
+def page(outcomes: list[tuple[Attack, Outcome | str]], grown: int) -> str:
     held = sum(isinstance(outcome, Outcome) for _, outcome in outcomes)
-    parts = [HEAD, f"{held} of {len(outcomes)} attacks held.\n"]
+    memory = f"After all of them the warm interpreters held {grown / (1 << 20):.1f} MiB more than at the beginning."
+    parts = [HEAD, f"{held} of {len(outcomes)} attacks held. {memory}\n"]
     for group, title in GROUPS.items():
         lines = [f"## {title}\n", "| what is tried | by |", "| --- | --- |"]
         lines += [f"| {threat} | {', '.join(names.split())} |" for threat, names in THREATS[group].items()]
