@@ -61,11 +61,11 @@ class Class:
         for number in range(count):
             self.hand_in(f"s{number:03d}", list(POINTS)[number % len(POINTS)])
 
-    def start(self, *options: str) -> subprocess.Popen:
+    def start(self, *options: str, stderr: int = subprocess.PIPE) -> subprocess.Popen:
         """The grader, on its way."""
         command = [sys.executable, "-m", "grader", "autograde", LESSON, "--jobs", "2", *options]
         return subprocess.Popen(
-            command, cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True
         )  # fmt: skip
 
     def grade(self, *options: str) -> tuple[int, str, str]:

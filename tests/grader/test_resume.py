@@ -1,10 +1,14 @@
 """What ends a run half-way loses no finished grade, and the next run grades what is missing or newer, once."""
 
+import fcntl
 import os
+import re
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
+import termios
 import threading
 import time
 from pathlib import Path
@@ -56,6 +60,23 @@ def test_a_killed_grader_leaves_nothing_behind_and_the_same_command_goes_on(pupi
     after = pupils.finished()
     assert {student: after[student] for student in before} == before  # graded once
     assert pupils.scores() == pupils.points
+
+
+def test_progress_tells_rate_and_time_left(pupils):
+    pupils.fill(4)
+    terminal, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    grader = pupils.start(stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(terminal, 1000):
+            shown += part
+    except OSError:  # its other end has closed
+        pass
+    os.close(terminal)
+    assert grader.wait(60) == 0
+    assert re.search(rb"50%.* 2/4 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+(submission/s|s/submission)", shown), shown
 
 
 def test_a_killed_worker_is_replaced(pupils):
