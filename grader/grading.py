@@ -166,6 +166,7 @@ class Session:
 
     def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes], without: tuple[str, ...] = ()) -> None:
         self.sandbox, self.files, self.without = sandbox, files, without
+        sandbox.warm(without)
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.room = 2 * sandbox.limits.output_bytes + 4096  # for what all cells show, as it is written down
         self.student: Student | None = None

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,17 @@ class Sandbox:
         seconds = self.limits.submission_seconds if seconds is None else seconds
         return Student(self._without(tuple(without)), files, seconds, helper=self if without else None)
 
+    def warm(self, without: Collection[str] = (), meanwhile: Callable[[], Any] = lambda: None) -> None:
+        """Starts the interpreter if it is not there: that takes seconds, which shall be no submission's.
+
+        Args:
+            without: as for `student`.
+            meanwhile: called again and again; what it raises ends the start.
+        """
+        sandbox = self._without(tuple(without))
+        if sandbox.control is None:
+            sandbox._start(meanwhile)
+
     def fork(self) -> socket.socket:
         """Our end of a new fork's wire; starts the interpreter if it is not there, or gone."""
         ours, theirs = socket.socketpair()
@@ -151,7 +162,7 @@ class Sandbox:
     def _warm(self, pids: list[int]) -> set[int]:
         return {pid for pid in pids if pid in self.warm_pids}
 
-    def _start(self) -> None:
+    def _start(self, meanwhile: Callable[[], Any] = lambda: None) -> None:
         ours, theirs = socket.socketpair()
         complaint = ""
         for command, descriptors in self._command_lines(theirs.fileno()):
@@ -160,21 +171,26 @@ class Sandbox:
                 command, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=errors, env=self._environment(), start_new_session=True,
             )  # fmt: skip
-            if self._came_up(ours):
-                theirs.close()
-                self.control = ours
-                self.warm_pids = {self.process.pid, *_descendants(self.process.pid)}
-                return
-            _kill(self.process)
+            try:
+                if self._came_up(ours, meanwhile):
+                    self.control = ours
+                    self.warm_pids = {self.process.pid, *_descendants(self.process.pid)}
+                    return
+            finally:
+                if self.control is None:
+                    _kill(self.process)
+                else:
+                    theirs.close()
             errors.seek(0)
             complaint = errors.read().decode(errors="replace").strip() or "it did not answer"
         theirs.close()
         ours.close()
         raise SandboxMissing(f"the sandbox does not start: {complaint.splitlines()[-1]}")
 
-    def _came_up(self, control: socket.socket) -> bool:
+    def _came_up(self, control: socket.socket, meanwhile: Callable[[], Any]) -> bool:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
+            meanwhile()
             if select.select([control], [], [], POLL)[0]:
                 return control.recv(1) == b"R"
         return False
@@ -322,6 +338,10 @@ class Student:
         until = min(time.monotonic() + self.sandbox.limits.seconds, self.deadline)
         reply = self._exchange(message, until)
         while self.helper is not None and isinstance(reply, dict) and "stand_in" in reply:
+            begin = time.monotonic()
+            self.helper.warm(meanwhile=self._watch)
+            started = time.monotonic() - begin
+            until, self.deadline = until + started, self.deadline + started
             reply = self._exchange(self._stood_in(reply, exercise), until)
         return reply
 

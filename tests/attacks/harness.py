@@ -125,8 +125,7 @@ class Worker:
         write(notebook(text), self.folder("honest"))
         for name in ("gradebook.db", "solution.py", "submitted/honest/notes.txt"):
             (self.root / name).write_text(self.canary)
-        with self.sandbox.student():
-            pass  # it is warm now, and so is the one of honest submissions
+        self.sandbox.warm()
         self.honest = None
         self.honest = self.graded("honest")
         self.memory = self.warm_memory()
