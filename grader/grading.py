@@ -312,7 +312,7 @@ def _undefined(exercise: str | None, error: NotebookNode) -> dict[str, Any]:
 
 def _redacted(text: str) -> str:
     """A student's message without what could carry hidden numbers out, or drive a terminal."""
-    text = re.sub(r"-?\d+\.\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))
+    text = re.sub(r"-?\d+\.(?!e[a-z_]|[a-df-z_])\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))
     return re.sub(r"(?:\d\W*){10,}", "…", text)[:300]  # spelled out digit by digit
 
 

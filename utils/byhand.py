@@ -18,6 +18,8 @@ from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any
 
+from utils.needing_torch import part
+
 # The code of the course's stand-ins, by exercise, in its order: `utils.stand_ins` fills this in.
 STAND_INS: dict[str, set[CodeType]] = {}
 
@@ -46,6 +48,7 @@ class Watch:
         self.operators = {name: re.compile(OPERATORS[name]) for name in refuse if name in OPERATORS}
         self.seen = ""
         self.free = _earlier_stand_ins(exercise)
+        self.files = {code.co_filename for code in self.free}  # to ask first: hashing code takes time
         self.inside = 0  # how many of them are being called
 
     def sentence(self) -> str:
@@ -58,7 +61,9 @@ class Watch:
         )
 
     def hook(self, frame: Any, event: str, arg: Any) -> None:
-        if frame.f_code in self.free and event in ("call", "return"):
+        if event in ("c_return", "c_exception"):
+            return
+        if event in ("call", "return") and frame.f_code.co_filename in self.files and frame.f_code in self.free:
             self.inside += 1 if event == "call" else -1
         if self.inside:
             return
@@ -86,11 +91,7 @@ class Watch:
 
     def torch(self) -> Any:
         """PyTorch's hooks, where operators are refused."""
-        if not self.operators:
-            return nullcontext()
-        from utils import operators
-
-        return operators.watch(self.operator)
+        return part("operators").watch(self.operator) if self.operators else nullcontext()
 
 
 # What leads round the hook, and the module that may call it: a bare thread has none.

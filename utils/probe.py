@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from utils import byhand, steps
+from utils.needing_torch import part
 from utils.values import Tensor, plain
 
 MAX_MESSAGE = 500
@@ -142,16 +143,12 @@ def afresh(probe: Callable) -> Callable:
 
 def module(function: Callable, args: list, kwargs: dict) -> Any:
     """What an instance of a class answers (see `utils.modules`)."""
-    from utils import modules  # needs torch
-
-    return modules.ask(function, **kwargs)
+    return part("modules").ask(function, **kwargs)
 
 
 def gradients(function: Callable, args: list, kwargs: dict) -> dict[str, Any]:
     """The gradient of the function's (first) result, for each real argument."""
-    from utils import modules  # needs torch
-
-    return modules.function_gradients(function, args, kwargs)
+    return part("modules").function_gradients(function, args, kwargs)
 
 
 PROBES: dict[str, Callable] = {
@@ -235,8 +232,7 @@ class _stand_ins:
     def __enter__(self) -> None:
         if not self.names:
             return
-        from utils.stand_ins import stand_in  # needs torch: only where a stand-in is asked for
-
+        stand_in = part("stand_ins").stand_in
         self.own = {name: self.namespace[name] for name in self.names if name in self.namespace}
         self.namespace.update({name: stand_in(name) for name in self.names})
 

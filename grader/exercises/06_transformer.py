@@ -77,7 +77,7 @@ def Embeddings(rng):
     yield ask("members", "names and shapes of the parameters", (5, 4, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (11, 6, 20), ask="parameters", hidden=True)
     yield ask("other lengths", "one word alone", (5, 4, 6), ids(1, 1))
-    yield ask("other lengths", "sentences as long as max_len", (5, 4, 4), ids(2, 4))
+    yield ask("other lengths", "sentences as long as max_len, longer than the vocabulary", (3, 4, 5), ids(2, 5) % 3)
     yield ask("other lengths", "more sentences than positions", (5, 4, 3), ids(6, 2), hidden=True)
     yield ask("gradients", "gradients, where one word occurs twice", (4, 4, 6), torch.tensor([[0, 2, 2], [1, 0, 3]]), ask="gradients")
     yield ask("gradients", "gradients for other words", (5, 6, 6), ids(3, 2), ask="gradients", hidden=True)
@@ -236,6 +236,30 @@ class positions_learned(Words):
 
     def rows(self, ids):
         return self.positions(torch.arange(ids.shape[1], device=ids.device))
+
+
+@Embeddings.mistake("You make as many positions as there are words in the vocabulary. A sentence has at most max_len of them.")
+class as_many_positions_as_words_in_the_vocabulary(Words):
+    def __init__(self, vocab_size, d_model, max_len, dropout=0.0):
+        super().__init__(vocab_size, d_model, vocab_size, dropout)
+
+
+@Embeddings.mistake("The last rows of the encoding are added. A sentence begins at position 0.")
+class last_rows_of_the_encoding(Words):
+    def rows(self, ids):
+        return self.encoding[-ids.shape[1] :]
+
+
+@Embeddings.mistake("Every word gets row n of the encoding, one after the last. It is the rows 0 to n - 1 that are added, one for each word.")
+class row_n_for_all_words(Words):
+    def rows(self, ids):
+        return self.encoding[ids.shape[1]]
+
+
+@Embeddings.mistake("The encoding is cut along its columns. It has positions down and features across: cut rows.")
+class encoding_cut_along_its_columns(Words):
+    def rows(self, ids):
+        return self.encoding[:, : ids.shape[1]]
 
 
 @Embeddings.mistake("The encoding stays on the CPU when the module moves to a graphics card: it is an ordinary tensor, or made at each call. Register it as a buffer.")
@@ -1323,7 +1347,8 @@ def Transformer(rng):
         return words(rng, *src, pad_id=pad_id, vocabulary=7), words(rng, *tgt, pad_id=pad_id)
 
     yield ask("values", "two layers, three words and one", (7, 4, 4, 2, 2, 3), *pair(["111"], ["1"]))
-    yield ask("values", "two sentences of four words, and of one", (7, 5, 6, 3, 1, 5), *pair(["1111"] * 2, ["1"] * 2))
+    src, tgt = words(rng, *["1111"] * 2, vocabulary=5), words(rng, *["1"] * 2)  # here each table has all the ids
+    yield ask("values", "two sentences of four words, and of one", (5, 7, 6, 3, 1, 5), src, tgt)
     yield ask("values", "three layers", (7, 4, 4, 2, 3, 6), *pair(["11"], ["1"]), hidden=True)
     yield ask("values", "the same call twice, with other words between", small, *pair(["11"] * 3, ["1"] * 3), ask="again", hidden=True)
     yield ask("members", "names and shapes of the parameters", (7, 4, 4, 2, 2, 3), ask="parameters")
@@ -1348,8 +1373,8 @@ def Transformer(rng):
     yield ask("dropout", "rate 1, in training", small, *both, options={"dropout": 1.0}, training=True)
     yield ask("dropout", "rate 1, in evaluation mode", small, *both, options={"dropout": 1.0})
     yield ask("dropout", "rate 0, in training", small, *both, training=True, hidden=True)
-    yield ask("dtype and device", "the dtype of the result, for float32 and float64", small, *pair(["110"], ["11"]), ask="dtypes")
-    yield ask("dtype and device", "all tensors on one device", small, *pair(["110"], ["110"]), ask="elsewhere")
+    yield ask("dtype and device", "the dtype of the result, for float32 and float64", small, *pair(["11"], ["11"]), ask="dtypes")
+    yield ask("dtype and device", "all tensors on one device", small, *pair(["11"], ["11"]), ask="elsewhere")
 
 
 class Whole(nn.Module):

@@ -34,6 +34,7 @@ from typing import Any
 import absent
 
 from utils import names, probe, stand_ins
+from utils.needing_torch import part
 from utils.values import MAX_BYTES, pack, unpack
 
 SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
@@ -103,14 +104,17 @@ def warm_shell() -> Any:
     import matplotlib.pyplot as plt
     import numpy  # noqa: F401
 
+    part("stand_ins")
     try:
         torch = None if "torch" in WITHOUT else importlib.import_module("torch")
     except ImportError:  # lessons 00 to 04 do without
         torch = None
     if torch is not None:
         torch.set_num_threads(1)
-        importlib.import_module("utils.operators")
-        importlib.import_module("utils.modules")
+        for name in ("operators", "modules"):
+            part(name)
+        with part("operators").watch(lambda name: None):
+            torch.ones(1)  # for the first operator that is watched PyTorch imports a great deal more
         stand_ins.load()  # those who watch what an answer calls are told which stand-ins it may call
     shell.run_line_magic("matplotlib", "inline")
     figure, axes = plt.subplots()

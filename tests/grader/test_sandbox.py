@@ -459,6 +459,34 @@ def test_modules_that_one_submission_patches_are_whole_for_the_next(sandbox):
         assert call(student, "import numpy\ndef f(x): return numpy.exp(x) + abs(-2)", 0.0)["value"] == 3.0
 
 
+def test_what_a_torch_lesson_needs_is_imported_once_for_all_submissions(sandbox):
+    before, after = "import sys; before = set(sys.modules); 'torch' in before", "sorted(set(sys.modules) - before)"
+    answer = "import torch\nfrom torch import nn\ndef f(x): return LayerNorm(2)(torch.ones(1, 2)).shape[-1]"
+    with sandbox.student() as student:
+        assert shown(student.run_cell(before)) == "True"
+        outcome = call(student, answer, 0.0, stand_ins=["LayerNorm"], refuse=["nn.GroupNorm"])
+        assert outcome["status"] == "value" and shown(student.run_cell(after)) == "[]"
+
+
+def test_modules_that_a_submission_patches_do_not_ask_its_own_answers(sandbox):
+    patched = "import sys, utils.modules, utils.operators, utils.stand_ins as s, utils.stand_ins.in_torch as t\n"
+    patched += "utils.modules.ask = utils.operators.watch = s.load = s.stand_in = t.LayerNorm = None"
+    answer = "import torch\nclass Two(torch.nn.Linear): pass\ndef f(x): return LayerNorm(2)(torch.ones(1, 2)).shape[-1]"
+    request = {"name": "Two", "args": [], "probe": "module", "kwargs": {}}
+    request["kwargs"] = {
+        "build": [2, 1], "options": {}, "parameters": {"weight": "(9, 9)", "bias": "(1,)"},
+        "seed": 0, "training": False, "inputs": [], "named": {}, "ask": "output",
+    }  # fmt: skip
+    with sandbox.student() as student:
+        student.run_cell(f"{patched}\n{answer}")
+        for name in ("Two", "f"):
+            student.hold(name)
+        unfit = student.call(request)
+        with_stand_in = student.call({"name": "f", "args": [0.0], "stand_ins": ["LayerNorm"], "refuse": ["nn.GroupNorm"]})
+    assert unfit == {"status": "unfit", "message": "expected the parameter `weight` to have shape (9, 9), got (1, 2)"}
+    assert with_stand_in["status"] == "value" and with_stand_in["value"] == 2
+
+
 def test_it_starts_again_when_it_is_killed_from_outside(sandbox, restarts):
     inner = max(sandbox.warm_pids)
     os.kill(inner, signal.SIGKILL)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import lru_cache
 from types import CodeType, FunctionType
 
 from utils import byhand
@@ -58,6 +59,7 @@ def stand_in(name: str) -> Callable:
     return load()[name]
 
 
+@lru_cache(maxsize=1)
 def load() -> dict[str, Callable]:
     """All stand-ins by name; those who watch for library calls are told which code is theirs."""
     found = {

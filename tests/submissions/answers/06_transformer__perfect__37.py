@@ -1,0 +1,1 @@
+# Perfect, as the lesson puts it.
