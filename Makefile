@@ -96,4 +96,4 @@ browser:
 	@fc-list 2>/dev/null | grep -qi dejavu || .ci/system-packages fonts-dejavu-core fontconfig
 
 postgresql:
-	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || .ci/system-packages postgresql
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || .ci/system-packages postgresql || echo "Without PostgreSQL its tests are skipped."
