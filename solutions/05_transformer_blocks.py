@@ -77,11 +77,13 @@ torch.set_num_threads(1)  # for tensors as small as ours, sharing out the work c
 # | `np.where(mask, x, -np.inf)` | `torch.where(mask, x, -torch.inf)`, or `x.masked_fill(~mask, -torch.inf)` |
 # | `np.concatenate(arrays, axis=-1)` | `torch.cat(tensors, dim=-1)` |
 # | your `softmax(x, axis=-1)` | `torch.softmax(x, dim=-1)` |
+# | `np.sqrt(d_k)` | `d_k ** 0.5` (`torch.sqrt` wants a tensor) |
 #
 # Two differences matter. NumPy's numbers are float64, PyTorch's are float32 unless you say otherwise. And
 # a method whose name ends in an underscore, such as `masked_fill_`, changes its tensor in place. One without
 # underscore makes a new tensor and leaves the old one alone. If you do not give the new one a name, it is
-# lost.
+# lost. What softmax gave you should not be changed in place, neither by `masked_fill_` nor by `weights[...] = 0`:
+# the way back needs it as it was.
 #
 # Here are our five words again, with the vectors of lesson 01. The axis in front is the batch: one sentence.
 
@@ -1122,7 +1124,7 @@ for name, kind in kinds.items():
 
 # %% [markdown]
 # *Picture: two curves over the 24 layers. Post-norm rises from the first layer to the last. Pre-norm lies below it, is nearly
-# level, and ends far below it.*
+# level, and lies far below it at the last layer.*
 #
 # In the post-norm tower the last layers are pushed hardest, and harder still in a taller tower. Two norms of each layer stand
 # on the straight road itself, so a gradient on its way down has to pass all those above. In the pre-norm tower the road is free: all
@@ -1166,7 +1168,7 @@ for name, losses in runs.items():
 
 # %% [markdown]
 # *Picture: loss against training step. Post-norm stays level, at what blind guessing costs. Post-norm with warm-up and
-# pre-norm fall towards zero, pre-norm first.*
+# pre-norm fall far below that, pre-norm first; with warm-up the curve rises a little again at its end.*
 #
 # Post-norm is thrown off by its first large steps and never comes back. With small first steps it learns as well. That is why the paper has a
 # warm-up, and you will write it in lesson 07. Pre-norm does not need it. Our course stays with the paper's post-norm.

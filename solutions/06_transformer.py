@@ -1273,10 +1273,10 @@ def layers_with_gradient(stack, model):
 
 
 print(f"{'':<7}{'parameters':>10}   {'future moves':<14}{'same in batch':<15}{'encoder layers':<16}decoder layers")
-for name, model in models.items():
+for name, theirs in models.items():
     print(
-        f"{name:<7}{count(model):>10,}   {future_moves_something(model)!s:<14}{same_in_a_batch(model)!s:<15}"
-        f"{layers_with_gradient(model.encoder, model):<16}{layers_with_gradient(model.decoder, model)}"
+        f"{name:<7}{count(theirs):>10,}   {future_moves_something(theirs)!s:<14}{same_in_a_batch(theirs)!s:<15}"
+        f"{layers_with_gradient(theirs.encoder, theirs):<16}{layers_with_gradient(theirs.decoder, theirs)}"
     )
 
 # %% [markdown]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -100,9 +101,8 @@ def start_values(make: Callable, inputs: list, named: dict) -> dict[str, torch.T
 
 
 def part(make: Callable, inputs: list, named: dict) -> Any:
-    """What the member `part` (first) returns, called by itself."""
-    named = dict(named)
-    result = make(_dtype(inputs)).get_submodule(named.pop("part"))(*inputs, **named)
+    """What a member or method, whose path is `part`, returns (first) when it is called by itself."""
+    result = attrgetter(named["part"])(make(_dtype(inputs)))(*inputs)
     return result[0] if isinstance(result, (tuple, list)) else result
 
 

@@ -68,6 +68,8 @@ def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         ):
             value = probe(function, args, kwargs)
     except NotImplementedError as error:
+        if str(error):  # not a stub's, but some library's
+            return {"status": "error", "type": "NotImplementedError", "message": _text_of(error)}
         other = _raiser(error)
         if other == name or not callable(namespace.get(other)):
             return {"status": "missing"}

@@ -1,0 +1,16 @@
+"""What tests of several folders share."""
+
+from pathlib import Path
+
+import pytest
+
+from grader.lessons import COURSE_ROOT
+from grader.release import release
+
+
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory) -> Path:
+    """A folder with each lesson's staged source, built once for all tests; they copy what they change."""
+    target = tmp_path_factory.mktemp("staged")
+    release(COURSE_ROOT, target)
+    return target / "build" / "source"
