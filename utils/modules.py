@@ -101,8 +101,9 @@ def start_values(make: Callable, inputs: list, named: dict) -> dict[str, torch.T
 
 
 def part(make: Callable, inputs: list, named: dict) -> Any:
-    """What a member or method, whose path is `part`, returns (first) when it is called by itself."""
-    result = attrgetter(named["part"])(make(_dtype(inputs)))(*inputs)
+    """What a member or method, whose path is `part`, returns (first) when it is called by itself; a number as it is."""
+    found = attrgetter(named["part"])(make(_dtype(inputs)))
+    result = found(*inputs) if callable(found) else found
     return result[0] if isinstance(result, (tuple, list)) else result
 
 

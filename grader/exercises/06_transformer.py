@@ -70,11 +70,11 @@ def asking(rng):
 )
 def Embeddings(rng):
     ask, ids = asking(rng), lambda *shape: torch.from_numpy(rng.integers(0, 5, size=shape))
+    yield ask("members", "names and shapes of the parameters", (5, 4, 6), ask="parameters")
     yield ask("values", "two sentences of three words", (5, 4, 6), ids(2, 3))
     yield ask("values", "three sentences of two words", (5, 6, 7), ids(3, 2))
     yield ask("values", "four sentences of five words", (5, 8, 9), ids(4, 5), hidden=True)
     yield ask("values", "the same call twice, with other words between", (5, 4, 6), ids(2, 3), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (5, 4, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (11, 6, 20), ask="parameters", hidden=True)
     yield ask("other lengths", "one word alone", (5, 4, 6), ids(1, 1))
     yield ask("other lengths", "sentences as long as max_len, longer than the vocabulary", (3, 4, 5), ids(2, 5) % 3)
@@ -347,11 +347,11 @@ def DecoderLayer(rng):
     def pair(batch, n_tgt, n_src, d_model, dtype=np.float32):
         return numbers(rng, batch, n_tgt, d_model, dtype=dtype), numbers(rng, batch, n_src, d_model, dtype=dtype)
 
+    yield ask("members", "names and shapes of the parameters", (4, 2, 6), ask="parameters")
     yield ask("values", "one sentence, two words and three in the memory", (4, 2, 6), *pair(1, 2, 3, 4))
     yield ask("values", "as many words as in the memory, two and two", (4, 2, 3), *pair(1, 2, 2, 4))
     yield ask("values", "three sentences, four words and one in the memory", (6, 3, 8), *pair(3, 4, 1, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (4, 2, 5), *pair(3, 2, 4, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (6, 3, 10), ask="parameters", hidden=True)
     yield ask("masks", "a causal mask", (4, 2, 5), *pair(1, 3, 3, 4), self_mask=triangle(3))
     yield ask("masks", "padding in the memory", (4, 2, 5), *pair(3, 1, 4, 4), memory_mask=padded("1110", "0111", "1011"))
@@ -935,11 +935,11 @@ class open_mask_made_on_the_cpu(Layer):
 @LESSON.exercise(aspects={"values": 2, "members": 1, "mask": 1, "gradients": 1, "dropout": 1, "dtype and device": 1})
 def Encoder(rng):
     ask = asking(rng)
+    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("values", "two layers, one sentence of three words", (2, 4, 2, 6), numbers(rng, 1, 3, 4))
     yield ask("values", "three layers, two sentences of two words", (3, 4, 2, 5), numbers(rng, 2, 2, 4))
     yield ask("values", "one layer alone", (1, 6, 3, 8), numbers(rng, 2, 3, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (2, 4, 2, 5), numbers(rng, 3, 2, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (3, 6, 3, 10), ask="parameters", hidden=True)
     mask = padded("110", "011", "101")
     yield ask("mask", "three sentences with padding", (2, 4, 2, 5), numbers(rng, 3, 3, 4), mask=mask)
@@ -1011,11 +1011,11 @@ def Decoder(rng):
     def pair(batch, n_tgt, n_src, d_model, dtype=np.float32):
         return numbers(rng, batch, n_tgt, d_model, dtype=dtype), numbers(rng, batch, n_src, d_model, dtype=dtype)
 
+    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("values", "two layers, two words and three in the memory", (2, 4, 2, 6), *pair(1, 2, 3, 4))
     yield ask("values", "three layers, as many words as in the memory", (3, 4, 2, 2), *pair(1, 2, 2, 4))
     yield ask("values", "one layer alone", (1, 6, 3, 8), *pair(2, 3, 1, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (2, 4, 2, 5), *pair(3, 2, 4, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (3, 6, 3, 10), ask="parameters", hidden=True)
     yield ask("masks", "a causal mask", (2, 4, 2, 5), *pair(1, 3, 3, 4), self_mask=triangle(3))
     yield ask("masks", "padding in the memory", (2, 4, 2, 5), *pair(3, 1, 4, 4), memory_mask=padded("1110", "0111", "1011"))
@@ -1440,16 +1440,17 @@ def Transformer(rng):
     def pair(src, tgt, pad_id=0):
         return words(rng, *src, pad_id=pad_id, vocabulary=7), words(rng, *tgt, pad_id=pad_id)
 
+    yield ask("members", "names and shapes of the parameters", (7, 4, 4, 2, 2, 3), ask="parameters")
     yield ask("values", "two layers, three words and one", (7, 4, 4, 2, 2, 3), *pair(["111"], ["1"]))
     src, tgt = words(rng, *["1111"] * 2, vocabulary=5), words(rng, *["1"] * 2)  # here each table has all the ids
     yield ask("values", "two sentences of four words, and of one", (5, 7, 6, 3, 1, 5), src, tgt)
     yield ask("values", "three layers", (7, 4, 4, 2, 3, 6), *pair(["11"], ["1"]), hidden=True)
     yield ask("values", "the same call twice, with other words between", small, *pair(["11"] * 3, ["1"] * 3), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (7, 4, 4, 2, 2, 3), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (9, 12, 6, 3, 3, 10), ask="parameters", hidden=True)
     src, tgt, memory = *pair(["111"] * 2, ["11"] * 2), numbers(rng, 2, 3, 4)
     yield ask("members", "`encode` alone gives the memory", small, src, ask="part", part="encode")
     yield ask("members", "`decode` alone gives vectors, d_model wide", small, tgt, memory, src, ask="part", part="decode")
+    yield ask("members", "`pad_id` is kept", small, ask="part", part="pad_id", options={"pad_id": 3})
     long = torch.from_numpy(rng.integers(1, 7, size=(1, 520)))
     yield ask("members", "a sentence of 520 words, max_len=520", (7, 2, 4, 2, 1, 3), long, words(rng, "1", vocabulary=2), options={"max_len": 520})
 
@@ -1909,6 +1910,31 @@ class generator_without_bias(Whole):
     def __init__(self, src_vocab_size, tgt_vocab_size, d_model, *sizes, **options):
         super().__init__(src_vocab_size, tgt_vocab_size, d_model, *sizes, **options)
         self.generator = nn.Linear(d_model, tgt_vocab_size, bias=False)
+
+
+@Transformer.mistake("The generator holds a softmax too. It is one nn.Linear: the loss of lesson 07 does the softmax.")
+class softmax_inside_the_generator(Whole):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, *sizes, **options):
+        super().__init__(src_vocab_size, tgt_vocab_size, d_model, *sizes, **options)
+        self.generator = nn.Sequential(nn.Linear(d_model, tgt_vocab_size), nn.Softmax(dim=-1))
+
+
+@Transformer.mistake("`pad_id` is kept under another name. Training and translation will ask the model for it: write `self.pad_id`.")
+class pad_id_kept_under_another_name(Whole):
+    def __init__(self, *sizes, pad_id=0, **options):
+        super().__init__(*sizes, pad_id=pad_id, **options)
+        self.pad = pad_id
+        del self.pad_id
+
+    def real(self, ids):
+        return (ids != self.pad)[:, None, None]
+
+
+@Transformer.mistake("The generator goes from words to features: its two numbers have changed places. It takes d_model numbers and gives one a word.")
+class generator_turned_round(Whole):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, *sizes, **options):
+        super().__init__(src_vocab_size, tgt_vocab_size, d_model, *sizes, **options)
+        self.generator = nn.Linear(tgt_vocab_size, d_model)
 
 
 @Transformer.mistake("`max_len` is not handed on to the embeddings, so longer sentences have no positions.")

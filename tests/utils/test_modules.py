@@ -117,6 +117,10 @@ def test_a_part_is_called_by_itself():
     assert not outcome["changed"]
 
 
+def test_a_part_that_is_a_number_is_told_as_it_is():
+    assert asked(Right, "part", named={"part": "linear.in_features"})["value"] == 3
+
+
 def test_chance_hangs_on_the_seed_not_on_what_was_built():
     class BuildsMore(Right):
         def __init__(self, *sizes, **options):
