@@ -55,7 +55,7 @@ def collect(root: Path) -> dict[str, bytes]:
         # once more within the package: on Colab no folder lies around the notebook
         files[f"utils/checks/{lesson}{SUFFIX}"] = files[f"notebooks/{lesson}/{lesson}{SUFFIX}"]
     for path in sorted((root / "utils").rglob("*")):
-        if path.suffix in (".py", ".json"):
+        if path.suffix in (".py", ".json", ".js", ".css"):
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("requirements.txt", "LICENSE"):
         files[name] = (root / name).read_bytes()

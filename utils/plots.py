@@ -10,6 +10,7 @@ carry their numbers.
 
 =================  ==============================================================
 ``attention``      weights as a picture: rows look, columns are looked at
+``explore``        the same to point at: choose layer and head, see where a word looks
 ``masks``          masks as a picture: who may look at whom
 ``vectors``        one vector a row, one feature a column
 ``bars``           one number a word
@@ -23,6 +24,7 @@ carry their numbers.
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -31,11 +33,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
+from IPython.display import display
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-__all__ = ["attention", "bars", "clocks", "flow", "lines", "looks", "masks", "vectors", "weighted_sum"]
+__all__ = ["attention", "bars", "clocks", "explore", "flow", "lines", "looks", "masks", "vectors", "weighted_sum"]
 
 _WEIGHTS = "Blues"
 _NUMBERS = ListedColormap(  # white at zero, dark at both ends
@@ -314,27 +318,99 @@ def attention(
     column_labels = _labels("attention", "words for the columns (n_k)", key_words, n_k)
     panel_titles = _labels("attention", "titles", titles, n_panels) or [""] * n_panels
 
+    with _style():
+        _show(_heat_maps(panels, row_labels, column_labels, title, panel_titles, xlabel, ylabel))
+
+
+def _heat_maps(
+    panels: np.ndarray,
+    row_labels: list[str] | None,
+    column_labels: list[str] | None,
+    title: str,
+    panel_titles: list[str],
+    xlabel: str,
+    ylabel: str,
+) -> plt.Figure:
+    n_panels, n_q, n_k = panels.shape
     is_small = n_q * n_k <= _MAX_NUMBERS
     high = 1.0 if is_small else max(np.nanmax(panels, initial=0.0), 1e-9)
     across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
+    if title:
+        figure.suptitle(title, fontsize=12)
+    for place, ax in enumerate(axes.flat):
+        if place >= n_panels:
+            ax.set_visible(False)
+            continue
+        shown = _picture(ax, panels[place], _WEIGHTS, 0.0, high, 2)
+        _ticks(ax.xaxis, column_labels, n_k, 35 if crowded else 0)
+        _ticks(ax.yaxis, row_labels, n_q)
+        ax.set_title(panel_titles[place])
+        ax.set_xlabel(xlabel)
+        if place % across == 0:
+            ax.set_ylabel(ylabel)
+    if not is_small:
+        figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
+    return figure
+
+
+@_figure
+def explore(
+    weights: Any,
+    words: Sequence[str],
+    key_words: Sequence[str] | None = None,
+    *,
+    title: str = "",
+    heads: Sequence[str] | None = None,
+) -> None:
+    """Show attention weights to point at: choose layer and head, see where a word looks.
+
+    A widget in a notebook (`utils.explorer`); where no widgets run, a picture of the last layer's heads.
+
+    Args:
+        weights: `(n_q, n_k)`, `(n_heads, n_q, n_k)` or `(n_layers, n_heads, n_q, n_k)`.
+        words: the n_q words that look.
+        key_words: the n_k words that are looked at; `words` again where left out.
+        title: one line above.
+        heads: what to call the heads; "head 1", "head 2", … where left out.
+
+    Raises:
+        ValueError: for another shape, or a number of words that does not fit.
+    """
+    shape = ("n_layers", "n_heads", "n_q", "n_k")
+    try:
+        n_axes = min(max(np.ndim(weights), 2), 4)
+    except ValueError:  # of several lengths: what follows says so
+        n_axes = 4
+    array = _array("explore", "weights", weights, shape[-n_axes:])
+    array = array.reshape((1,) * (4 - array.ndim) + array.shape)
+    n_layers, n_heads, n_q, n_k = array.shape
+    row_labels = _labels("explore", "words for the rows (n_q)", words, n_q)
+    column_labels = _labels("explore", "words for the columns (n_k)", words if key_words is None else key_words, n_k)
+    head_names = _labels("explore", "names of heads", heads, n_heads) or [f"head {n + 1}" for n in range(n_heads)]
     with _style():
-        figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
-        if title:
-            figure.suptitle(title, fontsize=12)
-        for place, ax in enumerate(axes.flat):
-            if place >= n_panels:
-                ax.set_visible(False)
-                continue
-            shown = _picture(ax, panels[place], _WEIGHTS, 0.0, high, 2)
-            _ticks(ax.xaxis, column_labels, n_k, 35 if crowded else 0)
-            _ticks(ax.yaxis, row_labels, n_q)
-            ax.set_title(panel_titles[place])
-            ax.set_xlabel(xlabel)
-            if place % across == 0:
-                ax.set_ylabel(ylabel)
-        if not is_small:
-            figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
-        _show(figure)
+        above = " – ".join(filter(None, [title, f"layer {n_layers} of {n_layers}" if n_layers > 1 else ""]))
+        figure = _heat_maps(
+            array[-1], row_labels, column_labels, above, head_names if n_heads > 1 else [""],
+            "is looked at (keys)", "looks (queries)",
+        )  # fmt: skip
+        if get_ipython() is None:  # no notebook, no widgets
+            return _show(figure)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png")
+        plt.close(figure)
+    from utils.explorer import AttentionExplorer  # here: lessons without it need not wait for the widgets
+
+    display(
+        AttentionExplorer(
+            weights=np.where(np.isfinite(array), array.round(4), None).tolist(),  # JSON has no NaN
+            words=row_labels,
+            key_words=column_labels,
+            heads=head_names,
+            title=title,
+            picture=picture.getvalue(),
+        )
+    )
 
 
 @_figure

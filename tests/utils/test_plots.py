@@ -26,6 +26,12 @@ GOOD = {
     "attention, long": lambda: plots.attention(np.full((60, 60), 1 / 60)),
     "attention, one word": lambda: plots.attention([[1.0]], ["Jane"]),
     "attention, not a number": lambda: plots.attention(np.full((2, 2), np.nan)),
+    "explore": lambda: plots.explore(WEIGHTS, WORDS),
+    "explore, layers and heads": lambda: plots.explore(
+        np.full((2, 3, 5, 5), 0.2), WORDS, title="heads", heads=["a", "b", "c"]
+    ),
+    "explore, two queries": lambda: plots.explore(np.full((4, 2, 5), 0.2), WORDS[:2], WORDS),
+    "explore, not a number": lambda: plots.explore(np.full((2, 2), np.nan), WORDS[:2]),
     "masks": lambda: plots.masks(MASK, WORDS, title="mask"),
     "masks, two queries": lambda: plots.masks(MASK[:2], WORDS[:2], WORDS),
     "masks, dialects": lambda: plots.masks(
@@ -75,6 +81,27 @@ BAD = [
         lambda: plots.attention((np.ones((5, 3)), np.ones((5, 5))), WORDS),
         "plots.attention: expected weights to be an array of real numbers, "
         "received a tuple of 2 things that do not form one array.",
+    ),
+    (
+        lambda: plots.explore(np.ones(5), WORDS),
+        "plots.explore: expected weights of shape (n_q, n_k), received shape (5,).",
+    ),
+    (
+        lambda: plots.explore(np.ones((1, 2, 3, 5, 5)), WORDS),
+        "plots.explore: expected weights of shape (n_layers, n_heads, n_q, n_k), received shape (1, 2, 3, 5, 5).",
+    ),
+    (
+        lambda: plots.explore([[0.5, 0.5], [1.0]], WORDS[:2]),
+        "plots.explore: expected weights to be an array of real numbers, "
+        "received a list of 2 things that do not form one array.",
+    ),
+    (
+        lambda: plots.explore(WEIGHTS, WORDS[:4]),
+        "plots.explore: expected 5 words for the rows (n_q), received 4.",
+    ),
+    (
+        lambda: plots.explore(WEIGHTS, WORDS, heads=["a", "b"]),
+        "plots.explore: expected 1 names of heads, received 2.",
     ),
     (
         lambda: plots.masks(WEIGHTS, WORDS),

@@ -1,0 +1,54 @@
+"""The attention explorer in JupyterLab: heads and words are chosen by mouse and by keyboard, also in the dark."""
+
+import nbformat
+import numpy as np
+import pytest
+
+CODE = """import numpy as np
+from utils import plots
+
+weights = np.random.default_rng(0).dirichlet(np.full(5, 0.4), size=(2, 3, 5))
+words = "Jane visite l'Afrique en septembre".split()
+plots.explore(weights, words, title="Who looks where?", heads=["what's happening?", "when?", "who?"])"""
+WEIGHTS = np.random.default_rng(0).dirichlet(np.full(5, 0.4), size=(2, 3, 5))
+WORDS = "Jane visite l'Afrique en septembre".split()
+
+
+def said(layer, head, word):
+    """What the line below says of one word."""
+    row = WEIGHTS[layer, head, word].round(4)
+    return f"{WORDS[word]} looks at {', '.join(f'{key} {weight:.2f}' for key, weight in zip(WORDS, row))}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_head_and_word_are_chosen_by_mouse_and_by_keyboard(
+    theme, tmp_path, start_lab, open_notebook, page, screenshot
+):
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)]), tmp_path / "explore.ipynb")
+    notebook = open_notebook(start_lab(tmp_path, dark=theme == "dark"), "explore.ipynb")
+    notebook.run_all()
+    explorer = page.locator(".attention-explorer")
+    explorer.locator("path").first.wait_for()
+    below, shown = explorer.get_by_role("status"), explorer.locator("path:visible")
+    assert shown.count() == 25
+
+    explorer.get_by_role("button", name="visite").hover()
+    assert below.inner_text() == said(0, 0, 1)
+    assert shown.count() == 5, "the other words' lines are gone"
+    assert explorer.locator(".weight").all_inner_texts() == [f"{weight:.2f}" for weight in WEIGHTS[0, 0, 1]]
+    screenshot(f"explorer_lines_{theme}")
+
+    explorer.get_by_label("Layer").select_option("layer 2")
+    explorer.get_by_label("Head").select_option("when?")
+    explorer.get_by_role("button", name="Jane").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert below.inner_text() == said(1, 1, 2)
+
+    explorer.get_by_role("button", name="show cells").click()
+    explorer.get_by_role("button", name="septembre").focus()
+    assert below.inner_text() == said(1, 1, 4)
+    assert explorer.locator("tr.on td").all_inner_texts() == [f"{weight:.2f}" for weight in WEIGHTS[1, 1, 4]]
+    screenshot(f"explorer_cells_{theme}")
+    assert notebook.too_wide() == []
+    assert page.refused == []
