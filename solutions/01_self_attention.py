@@ -887,11 +887,17 @@ plots.vectors(
 my_w_q = w_q.copy()
 my_w_q[features.index("action"), asks.index("when")] = 6.0
 _, my_weights = self_attention(x, my_w_q, w_k, w_v)
-plots.attention(my_weights, words, title="With your own questions")
+plots.explore(
+    [both_weights[0], my_weights],
+    words,
+    title="Point at a word: where does it look?",
+    heads=["questions as given", "your own questions"],
+)
 
 # %% [markdown]
-# *Picture: the grid of weights as in section 6, but in the row of visite the darkest cell is now
-# septembre.*
+# *Picture: the words in two columns. A line from each word on the left to each word on the right is as thick
+# as the weight is large; pointing at a word leaves its lines, and the weights beside them. With the questions as
+# given visite looks most at itself; choose your own questions, and it looks most at septembre.*
 #
 # ### What self-attention cannot see
 #

@@ -884,10 +884,11 @@ my_q[:, 4] = my_loudness  # column 4 is the first of head 3
 my_k[:, 4:] = 0.0
 my_k[features.index(my_feature), 4] = 2.0  # what has this feature will answer
 _, my_weights = multi_head_attention(x, x, my_q, my_k, w_v_all, w_o, n_heads)
-plots.attention(my_weights, words, titles=[*questions[:2], my_question], title="With a head of your own")
+plots.explore(my_weights, words, heads=[*questions[:2], my_question], title="With a head of your own")
 
 # %% [markdown]
-# *Picture: the three grids of section 2, but in the third one, where?, the column l'Afrique is dark.*
+# *Picture: the words in two columns, a line from each word on the left to each on the right, as thick as the weight
+# is large. Choose a head, and point at a word. In the third head, where?, most lines lead to l'Afrique.*
 
 # %% [markdown]
 # ## 8. What heads cost

@@ -1199,6 +1199,21 @@ plots.attention(
 # Then let *Tom* travel, and look at the first row only: the English words below it still tell of Jane. (The
 # model knows only the words in `french_words`.)
 #
+# And *where does it look* while it translates? Nobody told the heads which word belongs to which.
+
+# %%
+with torch.no_grad():
+    cross_weights = [
+        weights_inside(layer.cross_attention, lambda: speaker(one_src, one_tgt)) for layer in speaker.decoder.layers
+    ]
+plots.explore(torch.cat(cross_weights), tgt_words, sentence.split(), title="Where each English word looks")
+
+# %% [markdown]
+# *Picture: six English words on the left, five French words on the right, lines as thick as the weights. Choose
+# layer and head, and point at a word. The heads differ; some look at the word that comes next in the translation.*
+#
+# A word on the left stands for what the decoder has *read* last; it looks for what it is about to *write*.
+#
 # Here the right English words were given each time. In real use the model has only its own. To let it write
 # by itself, one word after the other, is the subject of lesson 08.
 

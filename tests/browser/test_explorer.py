@@ -24,7 +24,9 @@ def said(layer, head, word):
 def test_head_and_word_are_chosen_by_mouse_and_by_keyboard(
     theme, tmp_path, start_lab, open_notebook, page, screenshot
 ):
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)]), tmp_path / "explore.ipynb")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    written = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)], metadata=kernel)
+    nbformat.write(written, tmp_path / "explore.ipynb")
     notebook = open_notebook(start_lab(tmp_path, dark=theme == "dark"), "explore.ipynb")
     notebook.run_all()
     explorer = page.locator(".attention-explorer")

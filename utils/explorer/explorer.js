@@ -25,13 +25,12 @@ function render({ model, el }) {
   };
 
   function choice(label, trait, names) {
-    const select = make("select", {}, ...names.map((name, place) => make("option", { value: place }, name)));
+    const select = make("select", { "aria-label": label }, ...names.map((name, place) => make("option", { value: place }, name)));
     select.value = model.get(trait);
     select.addEventListener("change", () => set(trait, Number(select.value)));
     model.on(`change:${trait}`, () => (select.value = model.get(trait)));
-    const box = make("label", {}, `${label} `, select);
-    box.hidden = names.length < 2;
-    return box;
+    select.hidden = names.length < 2;
+    return select;
   }
 
   function views() {
