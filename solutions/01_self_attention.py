@@ -890,14 +890,14 @@ _, my_weights = self_attention(x, my_w_q, w_k, w_v)
 plots.explore(
     [both_weights[0], my_weights],
     words,
-    title="Point at a word: where does it look?",
+    title="Where each word looks",
     heads=["questions as given", "your own questions"],
 )
 
 # %% [markdown]
-# *Picture: the words in two columns. A line from each word on the left to each word on the right is as thick
-# as the weight is large; pointing at a word leaves its lines, and the weights beside them. With the questions as
-# given visite looks most at itself; choose your own questions, and it looks most at septembre.*
+# *Picture: the words in two columns, a line from each word on the left to each on the right, as thick as the
+# weight is large. Point at a word, and only its lines are left, with the weights beside them. With the
+# questions as given visite looks most at Jane and l'Afrique; with your own it looks most at septembre.*
 #
 # ### What self-attention cannot see
 #

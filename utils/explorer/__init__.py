@@ -48,4 +48,8 @@ class AttentionExplorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "image/png": base64.b64encode(self.picture).decode()}, metadata
+        return data | {"image/png": base64.b64encode(self.picture).decode(), "text/plain": repr(self)}, metadata
+
+    def __repr__(self) -> str:
+        n_layers, n_heads = len(self.weights), len(self.heads)
+        return f"AttentionExplorer({n_layers=}, {n_heads=}, words={self.words}, key_words={self.key_words})"
