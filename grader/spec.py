@@ -139,6 +139,8 @@ class Exercise:
 
         def register(wrong: Callable) -> Callable:
             self.misconceptions.append(Misconception(wrong.__name__, wrong, hint))
+            if isinstance(wrong, type):
+                wrong.__name__ = self.name  # as a learner calls it: Python's errors name the class
             return wrong
 
         return register

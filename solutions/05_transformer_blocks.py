@@ -237,8 +237,8 @@ plots.vectors(influence, words, words, digits=2, title="How outputs (rows) depen
 
 # %%
 def cleared(scores, v):
-    weights = torch.softmax(scores, dim=-1).nan_to_num()
-    return weights @ v, weights
+    weights = scores.softmax(dim=-1).nan_to_num()
+    return weights.matmul(v), weights
 
 
 def adas_attention(q, k, v, mask):
