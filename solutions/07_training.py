@@ -481,10 +481,7 @@ pictures = []
 for batches in ways.values():
     some = sorted(batches, key=len)[len(batches) // 2][:12]
     pictures.append(np.arange(max(lengths)) < np.array([[lengths[index]] for index in some]))
-    pictures[-1] = pictures[-1][:, :]
-plots.masks(
-    np.array(pictures), titles=[f"{name}" for name in ways], xlabel="position", ylabel="sentence", entries=[np.full(m.shape, "") for m in pictures]
-)
+plots.masks(np.array(pictures), titles=list(ways), xlabel="position", ylabel="sentence")
 for name, batches in ways.items():
     print(f"{name:<7} {len(batches)} batches, {padding_share(batches):.1%} of their size is padding")
 
