@@ -122,12 +122,12 @@ class Live:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(one)}</td>"
-            f"<td style='text-align:left'><b>{html.escape(other)}</b></td></tr>"
+            f"<td style='text-align:left'><b>{html.escape(_short(other))}</b></td></tr>"
             for one, other in self.samples.items()
         )
         picture = base64.b64encode(self._picture()).decode()
         alt = f"The loss falls from {self.losses[0]:.2f} to {self.losses[-1]:.2f}." if self.losses else "No step yet."
-        told = [self.line(), *(f"{one} -> {other}" for one, other in self.samples.items())]
+        told = [self.line(), *(f"{one} -> {_short(other)}" for one, other in self.samples.items())]
         return {
             "text/plain": "\n".join(told),
             "text/html": (
@@ -147,3 +147,8 @@ class Live:
             figure.savefig(buffer, format="png")
             plt.close(figure)
         return buffer.getvalue()
+
+
+def _short(sentence: str, most: int = 60) -> str:
+    """Before a model knows where a sentence ends, it goes on and on."""
+    return sentence if len(sentence) <= most else sentence[:most] + " …"
