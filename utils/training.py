@@ -88,11 +88,10 @@ class Live:
 
     Args:
         n_steps: how many steps the run will have.
-        begun_at: how many of them were taken before it was resumed.
     """
 
-    def __init__(self, n_steps: int, begun_at: int = 0) -> None:
-        self.n_steps, self.begun_at = n_steps, begun_at
+    def __init__(self, n_steps: int) -> None:
+        self.n_steps, self.first = n_steps, 0
         self.begin, self.display = time.perf_counter(), None
         self.losses, self.rates, self.samples = [], [], {}
 
@@ -107,6 +106,7 @@ class Live:
         if self.display is None:
             from IPython.display import display
 
+            self.first, self.begin = len(self.losses), time.perf_counter()  # a resumed run has steps behind it
             self.display = display(self, display_id=True)
         else:
             self.display.update(self)
@@ -114,7 +114,7 @@ class Live:
     def line(self) -> str:
         """Steps, loss and time, in one line."""
         step, seconds = len(self.losses), time.perf_counter() - self.begin
-        taken = step - self.begun_at
+        taken = step - self.first
         left = f", about {seconds / taken * (self.n_steps - step):.0f} s left" if 0 < taken and step < self.n_steps else ""
         loss = f", loss {self.losses[-1]:.3f}" if self.losses else ""
         return f"step {step} of {self.n_steps}{loss}, {seconds:.0f} s{left}"
