@@ -151,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", default=default, metavar="LESSON", help=f"default: {' '.join(default)}")
     parser.add_argument("--size", type=int, default=40, metavar="N", help="submissions (default 40)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default 3")
+    parser.add_argument("--rounds", type=int, default=1, metavar="N", help="default 1")
     args = parser.parse_args()
     release(COURSE_ROOT)
     numbers: dict[str, Any] = {}

@@ -1,5 +1,5 @@
 # Answers a whole number and a text that equal everything.
-# earns 16; told: softmax: .*got a list
+# earns 16; told: softmax: .*got 2 things in a list
 # %% solution="softmax"
 class Number(int):
     __eq__ = __ge__ = __le__ = lambda self, other: True
