@@ -16,7 +16,7 @@ NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling clean bubblewrap browser postgresql
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling train-lesson clean bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +27,7 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 test: bubblewrap browser postgresql $(TEST_READY) ## run every test, but those of test-long and test-nbgrader
-	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) --ignore=tests/grader/test_exercises.py
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadfile --ignore=tests/grader/test_exercises.py
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup tests/grader/test_exercises.py
 
 test-long: bubblewrap postgresql $(TEST_READY) ## run the tests that take minutes each: killed graders, workers and clusters
@@ -50,6 +50,9 @@ bundle: $(READY) ## make the students' zip in build/
 
 mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are caught and named
 	$(PYTHON_HERE) tests/grader/proof.py
+
+train-lesson: $(TEST_READY) ## run lesson 07's training for three seeds and write docs/training.md
+	$(PYTHON_HERE) tests/solutions/run_07_training.py
 
 lint: $(TEST_READY) ## look for slips in the code
 	$(PYTHON_HERE) -m ruff check

@@ -148,7 +148,7 @@ def execute_solutions(staged: NotebookNode, data: str, folder: Path) -> None:
     _write(folder / f"{name}{SUFFIX}", data)
     try:
         NotebookClient(
-            notebook, timeout=300, resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"],
+            notebook, timeout=900, resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"],
             store_widget_state=False,  # saved pages would wait for the web's widgets, and show no picture meanwhile
         ).execute()  # fmt: skip
     except Exception as error:

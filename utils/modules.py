@@ -49,7 +49,7 @@ def ask(
 
 def made(
     kind: type, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool, dtype: torch.dtype,
-    filled: bool,
+    filled: bool = True,
 ) -> nn.Module:  # fmt: skip
     """A module of this kind with the recipe's numbers for its weights; with its own where it is not to be filled."""
     module = kind(*build, **options)
@@ -74,7 +74,7 @@ def shapes(module: nn.Module) -> dict[str, str]:
 def numbers(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """The recipe: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1)
+    return np.asarray(rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1))
 
 
 def output(make: Callable, inputs: list, named: dict) -> Any:

@@ -58,7 +58,7 @@ _COLOURS = ("#1d4ed8", "#c2410c", "#111827", "#0f766e", "#9333ea", "#78716c")
 _HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")
 _DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_STYLE = {
+STYLE = {
     "figure.dpi": 100,
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
@@ -179,7 +179,7 @@ def _style(constrained: bool = True) -> Any:
     """The settings that a figure is drawn with (a context manager)."""
     if instead is not None:
         raise _LeftOut
-    return plt.rc_context({**_STYLE, "figure.constrained_layout.use": constrained})
+    return plt.rc_context({**STYLE, "figure.constrained_layout.use": constrained})
 
 
 def _show(figure: plt.Figure) -> None:
