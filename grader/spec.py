@@ -103,7 +103,8 @@ class Misconception:
 class OnDemand(Sequence):
     """What a function makes of each of some things, made when it is first asked for.
 
-    A class of right answers never needs to know what known mistakes would have answered.
+    A class of right answers never needs to know what known mistakes would have answered, and a wrong
+    answer tells most of them apart by one question.
     """
 
     def __init__(self, make: Callable[[Any], Any], things: Sequence) -> None:
@@ -164,13 +165,15 @@ class Exercise:
         ]
 
         def mistake(misconception: Misconception) -> Mistake:
+            def outcome(place: int) -> dict[str, Any] | None:
+                found = answer(misconception.wrong, requests[place])
+                return None if _equal(found, expected[place]) else found
+
+            outcomes = OnDemand(outcome, range(len(requests)))
             return Mistake(
                 misconception.title,
                 misconception.hint,
-                [
-                    None if _equal(outcome := answer(misconception.wrong, request), right) else outcome
-                    for request, right in zip(requests, expected)
-                ],
+                list(outcomes) if recorded else outcomes,
                 "" if recorded else misconception.name,
             )
 
