@@ -30,8 +30,8 @@ PARTS = 10  # of the run, each told in a line
 def watch(root: Path, lesson: str, size: int, jobs: int) -> dict[str, Any]:
     """Grades the class: a sample whenever another tenth of it is recorded, and what the progress bar says half-way."""
     with tempfile.TemporaryFile("w+") as told:
-        # a bar is drawn on a terminal only: `script` is one
-        grade = f"{sys.executable} -m grader autograde {lesson} --jobs {jobs}"
+        # a bar is drawn on a terminal only, and one of some size: `script` is one
+        grade = f"stty rows 24 columns 100; {sys.executable} -m grader autograde {lesson} --jobs {jobs}"
         run = subprocess.Popen(
             ["script", "--quiet", "--return", "--command", grade, "/dev/null"],
             cwd=root, env=ENVIRONMENT, stdout=told, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,

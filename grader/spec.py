@@ -106,7 +106,8 @@ class Misconception:
 class OnDemand(Sequence):
     """What a function makes of each of some things, made when it is first asked for.
 
-    A class of right answers never needs to know what known mistakes would have answered.
+    A class of right answers never needs to know what known mistakes would have answered, and a wrong
+    answer tells most of them apart by one question.
     """
 
     def __init__(self, make: Callable[[Any], Any], things: Sequence) -> None:
@@ -161,25 +162,25 @@ class Exercise:
         outcome_of = self._settled_outcome if recorded else self._outcome
         requests = [self._request(case) for case in cases]
 
-        def answers(function: Callable) -> list[dict[str, Any]]:
-            return [
-                read(case.reading, request, outcome_of(function, request)) for case, request in zip(cases, requests)
-            ]
+        def answer(function: Callable, place: int) -> dict[str, Any]:
+            return read(cases[place].reading, requests[place], outcome_of(function, requests[place]))
 
-        expected = answers(self.lesson.reference(self.name))
+        expected = [answer(self.lesson.reference(self.name), place) for place in range(len(cases))]
         questions = [
             Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise, case.reading)
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]
 
         def mistake(misconception: Misconception) -> Mistake:
+            def outcome(place: int) -> dict[str, Any] | None:
+                found = answer(misconception.wrong, place)
+                return None if _equal(found, expected[place]) else found
+
+            outcomes = OnDemand(outcome, range(len(requests)))
             return Mistake(
                 misconception.title,
                 misconception.hint,
-                [
-                    None if _equal(outcome, right) else outcome
-                    for outcome, right in zip(answers(misconception.wrong), expected)
-                ],
+                list(outcomes) if recorded else outcomes,
                 "" if recorded else misconception.name,
             )
 

@@ -26,6 +26,7 @@ STAND_INS: dict[str, set[CodeType]] = {}
 # What an answer may be refused, besides whole libraries, by the names of the operators that do it.
 OPERATORS = {
     "F.scaled_dot_product_attention": r"scaled_dot_product_attention|_scaled_dot_product_\w+(?<!_backward)|_safe_softmax|flex_attention",
+    "F.multi_head_attention_forward": r"multi_head_attention_forward",
     "nn.MultiheadAttention": r"multi_head_attention_forward|_native_multi_head_attention|_transformer_\w+_fwd",
     "nn.LayerNorm": r"(native_)?layer_norm",
     "nn.GroupNorm": r"(native_)?group_norm",
@@ -45,7 +46,9 @@ class Watch:
     def __init__(self, exercise: str, refuse: list[str]) -> None:
         self.exercise, self.refuse = exercise, tuple(refuse)
         self.libraries = {MODULES.get(name, name) for name in refuse if name not in OPERATORS}
+        self.packages = {name for name in self.libraries if "." not in name}  # C functions know no more of theirs
         self.operators = {name: re.compile(OPERATORS[name]) for name in refuse if name in OPERATORS}
+        self.harmless: set[str] = set()  # operators that were asked about before
         self.seen = ""
         self.free = _earlier_stand_ins(exercise)
         self.files = {code.co_filename for code in self.free}  # to ask first: hashing code takes time
@@ -61,21 +64,21 @@ class Watch:
         )
 
     def hook(self, frame: Any, event: str, arg: Any) -> None:
-        if event in ("c_return", "c_exception"):
+        if event == "c_return" or event == "c_exception":
             return
-        if event in ("call", "return") and frame.f_code.co_filename in self.files and frame.f_code in self.free:
+        if event != "c_call" and frame.f_code.co_filename in self.files and frame.f_code in self.free:
             self.inside += 1 if event == "call" else -1
-        if self.inside:
+        if self.inside or event == "return":
             return
         if event == "c_call" and arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
             self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
             raise Refused
+        if not (self.libraries if event == "call" else self.packages):
+            return
         if event == "call":
             module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
-        elif event == "c_call":
-            module, name = _module_of(arg), getattr(arg, "__name__", "?")
         else:
-            return
+            module, name = _module_of(arg), getattr(arg, "__name__", "?")
         if not isinstance(module, str):
             return
         library = module.split(".")[0]
@@ -84,9 +87,14 @@ class Watch:
             raise Refused
 
     def operator(self, name: str) -> None:
-        """Hears of a PyTorch operator that is about to run."""
-        if not self.inside and any(pattern.fullmatch(name) for pattern in self.operators.values()):
-            self.seen = self.seen or f"PyTorch's {name}"
+        """Hears of a PyTorch operator that is about to run, `aten::softmax` or `softmax`."""
+        if name in self.harmless:
+            return
+        short = name.split("::")[-1].split(".")[0]
+        if not any(pattern.fullmatch(short) for pattern in self.operators.values()):
+            self.harmless.add(name)
+        elif not self.inside:
+            self.seen = self.seen or f"PyTorch's {short}"
             raise Refused
 
     def torch(self) -> Any:

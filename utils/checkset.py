@@ -44,7 +44,7 @@ class Mistake:
 
     title: str
     hint: str
-    outcomes: list[dict[str, Any] | None]
+    outcomes: Sequence[dict[str, Any] | None]
     name: str = ""  # known to the grader alone
 
 

@@ -190,9 +190,11 @@ def recognise(checkset: CheckSet, outcomes: list[dict], failures: list[Failure |
     that fails inside a piece the learner wrote fails in that piece's words.
     """
     wrong = [i for i, (o, f) in enumerate(zip(outcomes, failures)) if f is not None or o.get("changed")]
+    if all(outcomes[i]["status"] in FINAL for i in wrong):
+        return None
     aspects = [question.aspect for question in checkset.questions]
     first_aspect = [i for i in wrong if aspects[i] == aspects[wrong[0]]]
-    everywhere = list(range(len(outcomes)))
+    everywhere = [*wrong, *(i for i in range(len(outcomes)) if i not in wrong)]  # what tells most apart comes first
     for where, in_its_words in ((everywhere, True), (wrong, True), (everywhere, False), (wrong, False), (first_aspect, True)):
         for mistake in checkset.mistakes:
             if any(

@@ -39,7 +39,7 @@ def ask(
         Unfit: it is no nn.Module, or its parameters have other names or shapes.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
+        _seed(seed)
 
         def make(dtype: torch.dtype, filled: bool = True) -> nn.Module:
             return made(kind, build, options, parameters, seed, training, dtype, filled)
@@ -61,8 +61,14 @@ def made(
     with torch.no_grad():
         for name, parameter in module.named_parameters() if filled else ():
             parameter.copy_(torch.from_numpy(numbers(name, tuple(parameter.shape), seed)))
-    torch.manual_seed(seed)  # so that what dropout does hangs on no random number that building took
+    _seed(seed)  # so that what dropout does hangs on no random number that building took
     return module.train(training)
+
+
+def _seed(seed: int) -> None:
+    """Seeds PyTorch's numbers on the CPU. `torch.manual_seed`, on a machine without a GPU, writes down the whole
+    stack each time besides, for the day that one is found: that took longer than most questions."""
+    torch.default_generator.manual_seed(seed)
 
 
 def shapes(module: nn.Module) -> dict[str, str]:

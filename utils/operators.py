@@ -16,7 +16,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 @contextmanager
 def watch(saw: Callable[[str], None]) -> Iterator[None]:
-    """Calls `saw` with the name of each operator that is called, before it runs."""
+    """Calls `saw` with the name of each operator that is called, before it runs.
+
+    Here and in `saw` every call of a function is one more for the profile hook to hear of, and there are
+    hundreds of operators a question.
+    """
     with _Functions(saw), _Dispatched(saw):
         yield
 
@@ -27,7 +31,11 @@ class _Functions(TorchFunctionMode):
         self.saw = saw
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        self.saw(getattr(function, "__name__", "").split(".")[0])
+        try:
+            name = function.__name__
+        except AttributeError:
+            name = ""
+        self.saw(name)
         return function(*args, **(kwargs or {}))
 
 
@@ -41,5 +49,5 @@ class _Dispatched(TorchDispatchMode):
         return False  # else PyTorch imports its compiler at the first call, which takes seconds
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        self.saw(function._schema.name.split("::")[-1])
+        self.saw(function._schema.name)
         return function(*args, **(kwargs or {}))
