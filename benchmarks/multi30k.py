@@ -13,9 +13,10 @@ from pathlib import Path
 
 import torch
 from sacrebleu.metrics import BLEU
+from torch import nn
 
 from benchmarks.report import keep, machine, measured, table, write_section
-from benchmarks.torchs import TorchTransformer
+from benchmarks.torchs import TorchTransformer, same_weights
 from grader.lessons import COURSE_ROOT
 from grader.spec import load_lesson
 from utils.corpus.files import read_pairs
@@ -28,9 +29,17 @@ SETTINGS = Settings(
 )  # small, for two cores
 
 
-def makers() -> dict:
-    """What builds the model of each run."""
-    return {"course": load_lesson("06_transformer").reference("Transformer"), "torch": TorchTransformer}
+class TorchRun(Run):
+    """The same run with torch's model, which begins with the same numbers."""
+
+    def model(self, device: torch.device) -> nn.Module:
+        ours, settings = super().model(device), self.settings()
+        theirs = TorchTransformer(
+            *map(len, self.vocabularies()), settings.d_model, settings.n_heads, settings.n_layers, settings.d_ff,
+            dropout=settings.dropout, max_len=settings.max_len,
+        )  # fmt: skip
+        same_weights(ours, theirs)
+        return theirs.to(device)
 
 
 def main() -> None:
@@ -41,15 +50,18 @@ def main() -> None:
     parser.add_argument("--slice", type=int, default=200, help="steps until it is the other's turn (%(default)s)")
     options = parser.parse_args()
     pairs, validation, test = (read_pairs(options.data, split) for split in ("train", "val", TEST))
-    runs = {name: Run(options.folder / name, make, lambda line: print(line, flush=True)) for name, make in makers().items()}
+    make = load_lesson("06_transformer").reference("Transformer")
+    runs = {
+        name: kind(options.folder / name, make, lambda line: print(line, flush=True))
+        for name, kind in (("course", Run), ("torch", TorchRun))
+    }
     for until in [*range(options.slice, options.steps, options.slice), options.steps]:
         for name, run in runs.items():
-            settings = SETTINGS if name == "course" else Settings(**vars(SETTINGS) | {"fused": False})
             if steps_of(run) >= until:
                 continue
             print(NAMES[name], flush=True)
             wall, cpu, before = time.perf_counter(), time.process_time(), steps_of(run)
-            run.train(settings, pairs, validation, until, save_every=options.slice)
+            run.train(SETTINGS, pairs, validation, until, save_every=options.slice)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             with (run.folder / "seconds.tsv").open("a") as file:
                 file.write(f"{until - before}\t{wall:.1f}\t{cpu:.1f}\n")
