@@ -166,7 +166,7 @@ def operations_alone(*sizes):
 
 @LESSON.exercise(aspects={"values": 3})
 def training_flops(rng):
-    parameters, tokens = int(rng.integers(10**5, 10**7)), int(rng.integers(10**6, 10**9))
+    parameters, tokens = int(rng.integers(10**5, 10**6)), int(rng.integers(10**6, 10**8))
     yield Case("values", "5 parameters, 7 tokens", 5, 7)
     yield Case("values", "9 million parameters, 10 million tokens", 9_000_000, 10_000_000)
     yield Case("values", "1 parameter, 1 token", 1, 1)
@@ -485,7 +485,7 @@ def future_hidden_without_a_mask(q, k, v, mask=None):
     return fused(q, k, v, torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril() if mask is None else mask)
 
 
-@fused_attention.mistake("The scores are divided by the root of d_k twice. PyTorch's call does it for you.")
+@fused_attention.mistake("The scores are divided by the root of d_k twice, which is d_k. PyTorch's call divides by the root for you.")
 def scaled_twice(q, k, v, mask=None):
     return fused(q / q.shape[-1] ** 0.5, k, v, mask)
 
@@ -493,11 +493,6 @@ def scaled_twice(q, k, v, mask=None):
 @fused_attention.mistake("The scores are not scaled. PyTorch's call divides by the root of d_k unless told otherwise: leave out `scale`.")
 def scale_switched_off(q, k, v, mask=None):
     return fused(q, k, v, mask, scale=1.0)
-
-
-@fused_attention.mistake("The scores are divided by d_k, not by its root. PyTorch's call does it right by itself.")
-def divided_by_d_k(q, k, v, mask=None):
-    return fused(q, k, v, mask, scale=1 / q.shape[-1])
 
 
 @fused_attention.mistake("Keys and values are swapped. The order is: queries, keys, values.")

@@ -47,7 +47,7 @@ def accumulate_gradients__tokens_counted_first(model, micro_batches, loss_fn):
     for one in micro_batches:
         part = loss_fn(model, one)[0] / total
         part.backward()
-        mean += float(part)
+        mean += part.item()
     return mean
 
 
