@@ -166,9 +166,9 @@ def operations_alone(*sizes):
 
 @LESSON.exercise(aspects={"values": 3})
 def training_flops(rng):
-    parameters, tokens = int(rng.integers(10**5, 10**6)), int(rng.integers(10**6, 10**8))
+    parameters, tokens = int(rng.integers(10**4, 10**5)), int(rng.integers(10**5, 10**6))
     yield Case("values", "5 parameters, 7 tokens", 5, 7)
-    yield Case("values", "9 million parameters, 10 million tokens", 9_000_000, 10_000_000)
+    yield Case("values", "90,000 parameters, 2 million tokens", 90_000, 2_000_000)
     yield Case("values", "1 parameter, 1 token", 1, 1)
     yield Case("values", f"{parameters} parameters, {tokens} tokens", parameters, tokens, hidden=True)
 
@@ -216,6 +216,151 @@ def parameters_squared(n_parameters, n_tokens):
 @training_flops.mistake("The tokens come in squared. Only the products of attention grow so, and the rule leaves them out.")
 def tokens_squared(n_parameters, n_tokens):
     return 6 * n_parameters * n_tokens**2
+
+
+# ---------------------------------------------------------------------------------- fused_attention
+
+
+@LESSON.exercise(aspects={"values": 2, "mask": 2, "PyTorch's call": 1, "hidden rows": 1, "gradients": 1})
+def fused_attention(rng):
+    def some(*shape, dtype=np.float64):
+        return torch.from_numpy(rng.normal(size=shape).astype(dtype))
+
+    def three(lead, n_q, n_k, d_k, dtype=np.float64):  # values as wide as keys: some kernels of PyTorch need it
+        return some(*lead, n_q, d_k, dtype=dtype), some(*lead, n_k, d_k, dtype=dtype), some(*lead, n_k, d_k, dtype=dtype)
+
+    def mask(*rows):
+        return torch.tensor([[mark == "1" for mark in row] for row in rows])
+
+    yield Case("values", "two queries, three keys", *three((2, 1), 2, 3, 4))
+    yield Case("values", "three sentences, two heads", *three((3, 2), 4, 3, 2))
+    yield Case("values", "float32", *three((1, 2), 3, 5, 6, dtype=np.float32))
+    yield Case("values", "no axes before the words", *three((), 3, 2, 5), hidden=True)
+    yield Case("values", "one query", *three((2, 3), 1, 4, 8), hidden=True)
+    yield Case("mask", "a mask for all heads", *three((2, 2), 3, 4, 2), mask("1101", "0111", "1000"))
+    yield Case("mask", "the future hidden", *three((1, 2), 3, 3, 4), mask("100", "110", "111"))
+    padding = mask("1110", "1011")[:, None, None]
+    yield Case("mask", "padding, a mask for each sentence", *three((2, 3), 2, 4, 2), padding)
+    yield Case("mask", "a mask for each head", *three((1, 2), 2, 3, 4), torch.stack([mask("110", "011"), mask("001", "101")])[None], hidden=True)
+    yield Case("PyTorch's call", "who does the work", *three((1, 2), 2, 3, 4), probe="calls_fused")
+    yield Case("PyTorch's call", "who does the work, with a mask", *three((1, 1), 2, 2, 4), mask("10", "11"), probe="calls_fused")
+    yield Case("hidden rows", "a row with nothing to look at", *three((2, 2), 3, 4, 2), mask("1100", "0000", "0001"), zeros_exact=True)
+    nothing = torch.stack([mask("111"), mask("000")])[:, None]
+    yield Case("hidden rows", "a sentence with nothing to look at", *three((2, 1), 2, 3, 4), nothing, hidden=True, zeros_exact=True)
+    yield Case("gradients", "gradients", *three((1, 2), 2, 3, 4), probe="gradients")
+    yield Case("gradients", "gradients where a row has nothing to look at", *three((1, 2), 2, 3, 2), mask("000", "110"), probe="gradients")
+    yield Case("gradients", "another one", *three((2, 1), 3, 2, 4), mask("10", "00", "11"), probe="gradients", hidden=True)
+
+
+def fused(q, k, v, mask=None, scale=None, **options):
+    """A right answer, for mistakes below to lead astray."""
+    if mask is None:
+        return F.scaled_dot_product_attention(q, k, v, scale=scale, **options)
+    is_seeing = mask.any(-1, keepdim=True)
+    return F.scaled_dot_product_attention(q, k, v, mask | ~is_seeing, scale=scale, **options) * is_seeing
+
+
+@fused_attention.mistake("The mask is the wrong way round: what it shows is hidden. True means the same for PyTorch's call as in this course.")
+def mask_turned_round(q, k, v, mask=None):
+    return fused(q, k, v, None if mask is None else ~mask)
+
+
+@fused_attention.mistake("The mask is not used. Hand it on as `attn_mask`.")
+def mask_ignored(q, k, v, mask=None):
+    return fused(q, k, v)
+
+
+@fused_attention.mistake("The mask is handed on as numbers, and those are added to the scores. Hand it on as it is, with booleans.")
+def mask_added_as_numbers(q, k, v, mask=None):
+    if mask is None:
+        return fused(q, k, v)
+    return F.scaled_dot_product_attention(q, k, v, mask.to(q.dtype))
+
+
+@fused_attention.mistake("The future is hidden, whatever the mask says: leave out `is_causal`.")
+def future_always_hidden(q, k, v, mask=None):
+    past = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+    return fused(q, k, v, past if mask is None else mask & past)
+
+
+@fused_attention.mistake("The future is hidden where no mask is given. Without a mask every query looks at every key.")
+def future_hidden_without_a_mask(q, k, v, mask=None):
+    return fused(q, k, v, torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril() if mask is None else mask)
+
+
+@fused_attention.mistake("The scores are divided by the root of d_k twice, which is d_k. PyTorch's call divides by the root for you.")
+def scaled_twice(q, k, v, mask=None):
+    return fused(q / q.shape[-1] ** 0.5, k, v, mask)
+
+
+@fused_attention.mistake("The scores are not scaled. PyTorch's call divides by the root of d_k unless told otherwise: leave out `scale`.")
+def scale_switched_off(q, k, v, mask=None):
+    return fused(q, k, v, mask, scale=1.0)
+
+
+@fused_attention.mistake("Keys and values are swapped. The order is: queries, keys, values.")
+def keys_and_values_swapped(q, k, v, mask=None):
+    return fused(q, v, k, mask)
+
+
+@fused_attention.mistake("The keys are handed on as values too. The third argument is v.")
+def keys_in_place_of_values(q, k, v, mask=None):
+    return fused(q, k, k, mask)
+
+
+@fused_attention.mistake("Some weights are dropped. Attention alone drops nothing: leave out `dropout_p`.")
+def weights_dropped(q, k, v, mask=None):
+    return fused(q, k, v, mask) * 2 - fused(q, k, v, mask, dropout_p=1.0) * 2
+
+
+@fused_attention.mistake("The output comes with something beside it. Return the output alone.")
+def output_and_weights(q, k, v, mask=None):
+    return fused(q, k, v, mask), torch.softmax(q @ k.transpose(-1, -2), -1)
+
+
+def by_hand(q, k, v, mask, hidden):
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, hidden)
+    return torch.softmax(scores, -1) @ v
+
+
+@fused_attention.mistake("The result is right, and the work is your own. This exercise is about handing it over: call `F.scaled_dot_product_attention`.")
+def attention_by_hand(q, k, v, mask=None):
+    if mask is None:
+        return by_hand(q, k, v, None, 0)
+    return by_hand(q, k, v, mask | ~mask.any(-1, keepdim=True), -torch.inf) * mask.any(-1, keepdim=True)
+
+
+@fused_attention.mistake("A row with nothing to look at becomes NaN. Let it look everywhere for the call, and set its output to 0 afterwards.")
+def empty_rows_not_a_number(q, k, v, mask=None):
+    output = fused(q, k, v, mask)
+    return output if mask is None else torch.where(mask.any(-1, keepdim=True), output, torch.nan)
+
+
+@fused_attention.mistake("A row with nothing to look at looks at everything. Its output is to be 0.")
+def empty_rows_look_everywhere(q, k, v, mask=None):
+    if mask is None:
+        return fused(q, k, v)
+    return F.scaled_dot_product_attention(q, k, v, mask | ~mask.any(-1, keepdim=True))
+
+
+@fused_attention.mistake("NaN is replaced in the output, but it is still in the gradients. Keep it from coming up: let such a row look everywhere first.")
+def not_a_number_in_the_gradients(q, k, v, mask=None):
+    if mask is None:
+        return fused(q, k, v)
+    F.scaled_dot_product_attention(q, k, v)
+    return by_hand(q, k, v, mask, -torch.inf).nan_to_num(0.0)
+
+
+@fused_attention.mistake("No gradient flows: the result is cut from the record. Leave out `.detach()` and `torch.no_grad()`.")
+def record_cut(q, k, v, mask=None):
+    return fused(q.detach(), k.detach(), v.detach(), mask)
+
+
+@fused_attention.mistake("The result is computed in float32, whatever came in. It has the dtype of q.")
+def always_float32(q, k, v, mask=None):
+    return fused(q.float(), k.float(), v.float(), mask)
 
 
 # ----------------------------------------------------------------------------- accumulate_gradients
@@ -413,148 +558,3 @@ def sum_returned(model, micro_batches, loss_fn):
 @accumulate_gradients.mistake("The last micro batch's loss comes back. Return the mean over all tokens of all of them.")
 def loss_of_the_last_one(model, micro_batches, loss_fn):
     return accumulated(model, micro_batches, loss_fn, result=lambda sums, counts: sums[-1] / max(counts[-1], 1))
-
-
-# ---------------------------------------------------------------------------------- fused_attention
-
-
-@LESSON.exercise(aspects={"values": 2, "mask": 2, "PyTorch's call": 1, "hidden rows": 1, "gradients": 1})
-def fused_attention(rng):
-    def some(*shape, dtype=np.float64):
-        return torch.from_numpy(rng.normal(size=shape).astype(dtype))
-
-    def three(lead, n_q, n_k, d_k, dtype=np.float64):  # values as wide as keys: some kernels of PyTorch need it
-        return some(*lead, n_q, d_k, dtype=dtype), some(*lead, n_k, d_k, dtype=dtype), some(*lead, n_k, d_k, dtype=dtype)
-
-    def mask(*rows):
-        return torch.tensor([[mark == "1" for mark in row] for row in rows])
-
-    yield Case("values", "two queries, three keys", *three((2, 1), 2, 3, 4))
-    yield Case("values", "three sentences, two heads", *three((3, 2), 4, 3, 2))
-    yield Case("values", "float32", *three((1, 2), 3, 5, 6, dtype=np.float32))
-    yield Case("values", "no axes before the words", *three((), 3, 2, 5), hidden=True)
-    yield Case("values", "one query", *three((2, 3), 1, 4, 8), hidden=True)
-    yield Case("mask", "a mask for all heads", *three((2, 2), 3, 4, 2), mask("1101", "0111", "1000"))
-    yield Case("mask", "the future hidden", *three((1, 2), 3, 3, 4), mask("100", "110", "111"))
-    padding = mask("1110", "1011")[:, None, None]
-    yield Case("mask", "padding, a mask for each sentence", *three((2, 3), 2, 4, 2), padding)
-    yield Case("mask", "a mask for each head", *three((1, 2), 2, 3, 4), torch.stack([mask("110", "011"), mask("001", "101")])[None], hidden=True)
-    yield Case("PyTorch's call", "who does the work", *three((1, 2), 2, 3, 4), probe="calls_fused")
-    yield Case("PyTorch's call", "who does the work, with a mask", *three((1, 1), 2, 2, 4), mask("10", "11"), probe="calls_fused")
-    yield Case("hidden rows", "a row with nothing to look at", *three((2, 2), 3, 4, 2), mask("1100", "0000", "0001"), zeros_exact=True)
-    nothing = torch.stack([mask("111"), mask("000")])[:, None]
-    yield Case("hidden rows", "a sentence with nothing to look at", *three((2, 1), 2, 3, 4), nothing, hidden=True, zeros_exact=True)
-    yield Case("gradients", "gradients", *three((1, 2), 2, 3, 4), probe="gradients")
-    yield Case("gradients", "gradients where a row has nothing to look at", *three((1, 2), 2, 3, 2), mask("000", "110"), probe="gradients")
-    yield Case("gradients", "another one", *three((2, 1), 3, 2, 4), mask("10", "00", "11"), probe="gradients", hidden=True)
-
-
-def fused(q, k, v, mask=None, scale=None, **options):
-    """A right answer, for mistakes below to lead astray."""
-    if mask is None:
-        return F.scaled_dot_product_attention(q, k, v, scale=scale, **options)
-    is_seeing = mask.any(-1, keepdim=True)
-    return F.scaled_dot_product_attention(q, k, v, mask | ~is_seeing, scale=scale, **options) * is_seeing
-
-
-@fused_attention.mistake("The mask is the wrong way round: what it shows is hidden. True means the same for PyTorch's call as in this course.")
-def mask_turned_round(q, k, v, mask=None):
-    return fused(q, k, v, None if mask is None else ~mask)
-
-
-@fused_attention.mistake("The mask is not used. Hand it on as `attn_mask`.")
-def mask_ignored(q, k, v, mask=None):
-    return fused(q, k, v)
-
-
-@fused_attention.mistake("The mask is handed on as numbers, and those are added to the scores. Hand it on as it is, with booleans.")
-def mask_added_as_numbers(q, k, v, mask=None):
-    if mask is None:
-        return fused(q, k, v)
-    return F.scaled_dot_product_attention(q, k, v, mask.to(q.dtype))
-
-
-@fused_attention.mistake("The future is hidden, whatever the mask says: leave out `is_causal`.")
-def future_always_hidden(q, k, v, mask=None):
-    past = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
-    return fused(q, k, v, past if mask is None else mask & past)
-
-
-@fused_attention.mistake("The future is hidden where no mask is given. Without a mask every query looks at every key.")
-def future_hidden_without_a_mask(q, k, v, mask=None):
-    return fused(q, k, v, torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril() if mask is None else mask)
-
-
-@fused_attention.mistake("The scores are divided by the root of d_k twice, which is d_k. PyTorch's call divides by the root for you.")
-def scaled_twice(q, k, v, mask=None):
-    return fused(q / q.shape[-1] ** 0.5, k, v, mask)
-
-
-@fused_attention.mistake("The scores are not scaled. PyTorch's call divides by the root of d_k unless told otherwise: leave out `scale`.")
-def scale_switched_off(q, k, v, mask=None):
-    return fused(q, k, v, mask, scale=1.0)
-
-
-@fused_attention.mistake("Keys and values are swapped. The order is: queries, keys, values.")
-def keys_and_values_swapped(q, k, v, mask=None):
-    return fused(q, v, k, mask)
-
-
-@fused_attention.mistake("The keys are handed on as values too. The third argument is v.")
-def keys_in_place_of_values(q, k, v, mask=None):
-    return fused(q, k, k, mask)
-
-
-@fused_attention.mistake("Some weights are dropped. Attention alone drops nothing: leave out `dropout_p`.")
-def weights_dropped(q, k, v, mask=None):
-    return fused(q, k, v, mask) * 2 - fused(q, k, v, mask, dropout_p=1.0) * 2
-
-
-@fused_attention.mistake("The output comes with something beside it. Return the output alone.")
-def output_and_weights(q, k, v, mask=None):
-    return fused(q, k, v, mask), torch.softmax(q @ k.transpose(-1, -2), -1)
-
-
-def by_hand(q, k, v, mask, hidden):
-    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
-    if mask is not None:
-        scores = scores.masked_fill(~mask, hidden)
-    return torch.softmax(scores, -1) @ v
-
-
-@fused_attention.mistake("The result is right, and the work is your own. This exercise is about handing it over: call `F.scaled_dot_product_attention`.")
-def attention_by_hand(q, k, v, mask=None):
-    if mask is None:
-        return by_hand(q, k, v, None, 0)
-    return by_hand(q, k, v, mask | ~mask.any(-1, keepdim=True), -torch.inf) * mask.any(-1, keepdim=True)
-
-
-@fused_attention.mistake("A row with nothing to look at becomes NaN. Let it look everywhere for the call, and set its output to 0 afterwards.")
-def empty_rows_not_a_number(q, k, v, mask=None):
-    output = fused(q, k, v, mask)
-    return output if mask is None else torch.where(mask.any(-1, keepdim=True), output, torch.nan)
-
-
-@fused_attention.mistake("A row with nothing to look at looks at everything. Its output is to be 0.")
-def empty_rows_look_everywhere(q, k, v, mask=None):
-    if mask is None:
-        return fused(q, k, v)
-    return F.scaled_dot_product_attention(q, k, v, mask | ~mask.any(-1, keepdim=True))
-
-
-@fused_attention.mistake("NaN is replaced in the output, but it is still in the gradients. Keep it from coming up: let such a row look everywhere first.")
-def not_a_number_in_the_gradients(q, k, v, mask=None):
-    if mask is None:
-        return fused(q, k, v)
-    F.scaled_dot_product_attention(q, k, v)
-    return by_hand(q, k, v, mask, -torch.inf).nan_to_num(0.0)
-
-
-@fused_attention.mistake("No gradient flows: the result is cut from the record. Leave out `.detach()` and `torch.no_grad()`.")
-def record_cut(q, k, v, mask=None):
-    return fused(q.detach(), k.detach(), v.detach(), mask)
-
-
-@fused_attention.mistake("The result is computed in float32, whatever came in. It has the dtype of q.")
-def always_float32(q, k, v, mask=None):
-    return fused(q.float(), k.float(), v.float(), mask)
