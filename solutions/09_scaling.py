@@ -602,9 +602,12 @@ def accumulate_gradients(model, micro_batches, loss_fn):
         that mean. No step is taken.
 
     Example:
+        >>> def loss_fn(model, x):
+        ...     return (x * model.weight).sum(), len(x)
         >>> line = nn.Linear(1, 1)
-        >>> accumulate_gradients(line, [torch.ones(1, 1), torch.ones(3, 1)], lambda model, x: (model(0 * x + 2).sum() * 0 + len(x), len(x)))
-        1.0
+        >>> nn.init.ones_(line.weight)
+        >>> accumulate_gradients(line, [torch.tensor([6.0]), torch.tensor([2.0, 2.0, 2.0])], loss_fn)
+        3.0
 
     Source: PyTorch's notes on automatic mixed precision, "Gradient accumulation".
     """
@@ -649,7 +652,7 @@ for pieces in (1, 2, 8):
     loss = accumulate_gradients(model, micro_batches, summed_loss)
     apart = max((parameter.grad - one).abs().max().item() for parameter, one in zip(model.parameters(), wanted))
     most = max(kept_bytes(lambda: summed_loss(model, micro)[0]) for micro in micro_batches)
-    print(f"{pieces} pieces: loss {loss:.4f}, gradients within 1e-5: {apart < 1e-5}, kept {most / in_one_go:.2f} of the whole")
+    print(f"pieces: {pieces}, loss {loss:.4f}, gradients within 1e-5: {apart < 1e-5}, kept {most / in_one_go:.2f} of the whole")
 
 # %% [markdown]
 # It does not fall to an eighth: the weights are kept as well, and they are the same for each piece.
@@ -704,7 +707,8 @@ def train_with(processes, folder):
     command = [sys.executable, *start, "-m", "utils.translation", "train", "--folder", str(folder), *sizes, "--steps", "40"]
     begin = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    return [line for line in done.stdout.splitlines() if "step" in line or "process" in line] or [done.stderr[-400:]], time.perf_counter() - begin
+    lines = [line for line in done.stdout.splitlines() if "step" in line or "process" in line]
+    return lines or [done.stderr[-400:]], time.perf_counter() - begin
 
 
 with tempfile.TemporaryDirectory() as folder:
@@ -746,8 +750,8 @@ with tempfile.TemporaryDirectory() as folder:
 # - **Accumulation and several processes**, with the same losses either way.
 #
 # Any other pairs do as well: a file with a sentence, a tab and its translation in each line. `--help` tells all options.
-# What the course's model reached in a few hours on two processor cores, and how it compares with `torch.nn.Transformer`
-# on the same batches, is in the project's `docs/multi30k.md`.
+# What the course's model reached on a processor core, and how it compares with `torch.nn.Transformer` on the same
+# batches, is in the project's `docs/multi30k.md`.
 #
 # Before you start a long run, foretell its cost. You have all that it takes:
 
@@ -759,7 +763,7 @@ n_parameters, tokens = working_parameters(model), tgt[:, 1:].numel()
 measured = tokens / seconds(lambda: step(model, src, tgt), rounds=2)
 epoch = 29_000 * 15  # about so many tokens are in the captions
 print(f"{n_parameters:,} working parameters: {training_flops(n_parameters, 10 * epoch):.1e} operations for 10 epochs")
-print(f"{device}: {measured:,.0f} tokens a second, so {10 * epoch / measured / 60:,.0f} minutes; ")
+print(f"{device}: {measured:,.0f} tokens a second, so {10 * epoch / measured / 60:,.0f} minutes;")
 print(f"at full utilisation it would be {training_flops(n_parameters, 10 * epoch) / best / 60:,.0f}")
 
 # %% [markdown]
@@ -802,7 +806,7 @@ print(f"at full utilisation it would be {training_flops(n_parameters, 10 * epoch
 #
 # </details>
 # <details><summary>5. Two processes, one with 100 real tokens, one with 300. Each averages its own loss, and
-# `DistributedDataParallel` averages the gradients. What is wrong?</summary>
+# DistributedDataParallel averages the gradients. What is wrong?</summary>
 #
 # It is the mean of two means. A token of the first process counts three times as much as one of the second.
 #
