@@ -55,6 +55,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 import torch
@@ -415,17 +416,23 @@ check(fused_attention)
 # does each curve grow when the number of words doubles?
 
 # %%
+class Kept:
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
 def kept_bytes(function, *inputs):
-    """The bytes of the tensors that a call keeps for its backward pass, each counted once."""
-    kept = {}
+    """The bytes that a call keeps for its backward pass; memory that tensors share is counted once."""
+    alive = weakref.WeakSet()  # what is let go leaves it by itself
 
     def listen(tensor):
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
+        alive.add(one := Kept(tensor))
+        return one
 
-    with torch.autograd.graph.saved_tensors_hooks(listen, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(listen, lambda one: one.tensor):
         result = function(*inputs)
-    return sum(kept.values())
+    storages = [one.tensor.untyped_storage() for one in alive]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def heads(n, n_heads=4, d_head=32):
