@@ -16,7 +16,7 @@ NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling train-lesson clean bubblewrap browser postgresql
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,13 @@ bench-scale: bubblewrap $(READY) ## a thousand submissions in one run (writes do
 
 scaling: $(READY) ## what large classes need, from what bench-scale measured (writes docs/scaling.md)
 	$(PYTHON_HERE) -m benchmarks.simulate
+
+bench-training: $(TEST_READY) ## how fast it learns and writes, against PyTorch's own (writes docs/training-speed.md)
+	$(PYTHON_HERE) -m benchmarks.training $(if $(DATA),--data "$(DATA)")
+
+bench-multi30k: $(TEST_READY) ## train on Multi30k in DATA=FOLDER, for hours; goes on where it was stopped (writes docs/multi30k.md)
+	@test -n "$(DATA)" || { echo "Say where the data are: make bench-multi30k DATA=FOLDER"; exit 1; }
+	$(PYTHON_HERE) -m benchmarks.multi30k "$(DATA)" $(if $(STEPS),--steps $(STEPS))
 
 clean: ## remove what can be made again (not .venv, not your my-course/)
 	rm -rf build *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -13,7 +13,7 @@ import gc
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any
@@ -34,6 +34,11 @@ OPERATORS = {
     "F.kl_div": r"kl_div",
 }
 MODULES = {"nn.Transformer": "torch.nn.modules.transformer"}  # ... or by the module of its Python code
+
+
+def is_operator(name: str) -> Callable[[str], bool]:
+    """What tells whether an operator is, or does the work of, one of `OPERATORS`."""
+    return lambda operator: re.fullmatch(OPERATORS[name], operator) is not None
 
 
 class Refused(Exception):

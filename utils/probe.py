@@ -158,6 +158,19 @@ def training_step(function: Callable, args: list, kwargs: dict) -> Any:
     return part("one_step").ask(function, **kwargs)
 
 
+def accumulation(function: Callable, args: list, kwargs: dict) -> Any:
+    """What a way of accumulating gradients does (see `utils.accumulation`)."""
+    return part("accumulation").ask(function, **kwargs)
+
+
+def calls_fused(function: Callable, args: list, kwargs: dict) -> dict[str, bool]:
+    """Whether the function leaves attention to PyTorch's one call for it."""
+    name, seen = "F.scaled_dot_product_attention", []
+    with part("operators").watch(seen.append):
+        function(*args, **kwargs)
+    return {f"{name} is called": any(map(byhand.is_operator(name), seen))}
+
+
 PROBES: dict[str, Callable] = {
     "call": call,
     "call_again": call_again,
@@ -168,6 +181,8 @@ PROBES: dict[str, Callable] = {
     "module": module,
     "gradients": gradients,
     "training_step": training_step,
+    "accumulation": accumulation,
+    "calls_fused": calls_fused,
 }
 
 

@@ -1,4 +1,7 @@
-"""From pairs of sentences to batches of ids, and from a trained model to translations."""
+"""From pairs of sentences to batches of ids, and from a trained model to translations.
+
+On real data, by one command: `python -m utils.translation --help`.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,9 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int) -> Tensor:
 
 
 def translate(
-    model: nn.Module, sentences: Sequence[str], source: Vocabulary, target: Vocabulary, at_once: int = 256
-) -> list[str]:
+    model: nn.Module, sentences: Sequence[str], source: Vocabulary, target: Vocabulary, at_once: int = 256,
+    max_words: int = MAX_WORDS,
+) -> list[str]:  # fmt: skip
     """What a model makes of some sentences, each word the one with the largest logit after those before it.
 
     Args:
@@ -48,6 +52,7 @@ def translate(
         sentences: in the source language.
         source, target: the vocabularies that it was trained with.
         at_once: how many sentences share a batch.
+        max_words: the length that a translation is cut off at.
     """
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
@@ -56,14 +61,14 @@ def translate(
     for begin in range(0, len(order), at_once):
         places = order[begin : begin + at_once]
         src = padded([source.ids(sentences[place]) for place in places], source.pad_id).to(device)
-        for place, row in zip(places, _most_likely(model, src, target).tolist()):
+        for place, row in zip(places, _most_likely(model, src, target, max_words).tolist()):
             found[place] = target.sentence(row)
     model.train(was_training)
     return found
 
 
 @torch.no_grad()
-def _most_likely(model: nn.Module, src: Tensor, target: Vocabulary) -> Tensor:
+def _most_likely(model: nn.Module, src: Tensor, target: Vocabulary, max_words: int) -> Tensor:
     """All words are guessed at once, and again from the last guess, until none changes any more.
 
     Each round settles at least one more word from the left, as a word hangs on those before it only. So
@@ -71,8 +76,8 @@ def _most_likely(model: nn.Module, src: Tensor, target: Vocabulary) -> Tensor:
     """
     memory = model.encode(src)
     begin = torch.full((len(src), 1), target.bos_id, device=src.device)
-    guess = torch.full((len(src), MAX_WORDS), target.eos_id, device=src.device)
-    for _ in range(MAX_WORDS):
+    guess = torch.full((len(src), max_words), target.eos_id, device=src.device)
+    for _ in range(max_words):
         read = torch.cat([begin, guess[:, :-1]], dim=1)
         better = model.generator(model.decode(read, memory, src)).argmax(dim=-1)
         ended = (better == target.eos_id).cumsum(dim=1) > 0
@@ -81,3 +86,9 @@ def _most_likely(model: nn.Module, src: Tensor, target: Vocabulary) -> Tensor:
             break
         guess = better
     return guess
+
+
+if __name__ == "__main__":
+    from utils.command import main
+
+    main()
