@@ -53,7 +53,7 @@ _COLOURS = ("#1d4ed8", "#c2410c", "#111827", "#0f766e", "#9333ea", "#78716c")
 _HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")
 _DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_STYLE = {
+STYLE = {
     "figure.dpi": 100,
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
@@ -291,7 +291,7 @@ def attention(
     is_small = n_q * n_k <= _MAX_NUMBERS
     high = 1.0 if is_small else max(np.nanmax(panels, initial=0.0), 1e-9)
     across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
         if title:
             figure.suptitle(title, fontsize=12)
@@ -361,7 +361,7 @@ def masks(
     panel_titles = _labels("masks", "titles", titles, n_panels) or [""] * n_panels
 
     across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
         if title:
             figure.suptitle(title, fontsize=12)
@@ -460,7 +460,7 @@ def vectors(
     )
     height = 0.44 * n if n <= _MAX_TICKS else 4.0
     size = (left + sum(widths) + 0.15 * len(widths), height + (1.45 if is_crowded else 1.05))
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             1,
             len(named),
@@ -509,7 +509,7 @@ def bars(
     words = [str(word) for word in words]
     named = _series("bars", values, (len(words),))
     thick = 0.8 / len(named)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         width = min(_MAX_WIDTH, max(4.5, 1.2 + len(words) * max(0.9, 0.55 * len(named))))
         figure, ax = plt.subplots(figsize=(width, 3.1 + (0.3 if len(named) > 1 else 0)))
         for turn, (name, array) in enumerate(named.items()):
@@ -565,7 +565,7 @@ def looks(
     reach = max(position, n - 1 - position, 1.6)  # the longest arc, in words
     top = 0.42 + _BEND / 2 * apart * reach + 0.25
     height = 0.42 + top + (0.3 if title else 0)
-    with plt.rc_context({**_STYLE, "figure.constrained_layout.use": False}):
+    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         figure = plt.figure(figsize=(apart * n, height))
         ax = figure.add_axes((0, 0, 1, 1))
         ax.axis("off")
@@ -651,7 +651,7 @@ def weighted_sum(
 
     wide = max(0.8 * d_v, 1.6)
     scale = min(1.0, (_MAX_WIDTH - 2.6) / (2 * wide + 0.9))
-    with plt.rc_context({**_STYLE, "figure.constrained_layout.use": False}):
+    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         figure = plt.figure(figsize=(min(_MAX_WIDTH, 2 * wide + 3.5), 0.44 * (n + 1) + 1.7))
         grid = figure.add_gridspec(
             2,
@@ -717,7 +717,7 @@ def lines(
             )
     x = _array("lines", "x", x, ("n",))
     named = _series("lines", series, (len(x),))
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(7.4, 3.5))
         for turn, (name, array) in enumerate(named.items()):
             ax.plot(
@@ -781,7 +781,7 @@ def clocks(
     left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.2
     apart = min(0.95, (_MAX_WIDTH - left) / n_clocks)
     wide, high = left + apart * n_clocks, apart * n + 0.35 + (0.35 if title else 0)
-    with plt.rc_context({**_STYLE, "figure.constrained_layout.use": False}):
+    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         figure = plt.figure(figsize=(wide, high))
         ax = figure.add_axes((left / wide, 0, apart * n_clocks / wide, apart * n / high))
         ax.axis("off")
@@ -839,7 +839,7 @@ def flow(
     columns = [place[0] for place in boxes.values()]
     rows = [place[1] for place in boxes.values()]
     across, down = max(columns) - min(columns), max(rows) - min(rows)
-    with plt.rc_context({**_STYLE, "figure.constrained_layout.use": False}):
+    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         width = min(_MAX_WIDTH, 1.75 * across + 1.8)
         height = 0.95 * down + 1.0 + (0.4 if title else 0)
         figure = plt.figure(figsize=(width, height))

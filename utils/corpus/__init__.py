@@ -1,6 +1,7 @@
 """The course's French-English corpus: a grammar makes it, so it is there offline and the same everywhere.
 
     train, test = corpus.train_pairs(), corpus.test_pairs()     # (French, English)
+    french, english = corpus.vocabularies()
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import random
 from functools import cache
 
 from utils.corpus.grammar import Sentence, sentence
+from utils.corpus.vocabulary import Vocabulary
 
 SEED = 2014  # the year of sequence to sequence; any fixed number serves
 SIZE = 24_000
@@ -26,6 +28,13 @@ def test_pairs() -> list[tuple[str, str]]:
     known = {word for pair in train_pairs() for text in pair for word in text.split()}
     pairs = [(one.fr, one.en) for one in _sentences() if one.combination in _held_out() and one.fr != NOTES[0]]
     return [NOTES] + [(fr, en) for fr, en in pairs if known.issuperset(fr.split() + en.split())]
+
+
+@cache
+def vocabularies() -> tuple[Vocabulary, Vocabulary]:
+    """The French and the English words of the training pairs."""
+    french, english = ([text.split() for text in side] for side in zip(*train_pairs()))
+    return tuple(Vocabulary(word for words in side for word in words) for side in (french, english))
 
 
 @cache
