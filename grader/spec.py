@@ -31,6 +31,7 @@ import numpy as np
 from grader.errors import GraderError
 from utils import probe
 from utils.checkset import CheckSet, Mistake, Question
+from utils.readings import read
 from utils.values import Tensor, plain
 
 NUMPY_ONLY = ("torch", "scipy", "sklearn")
@@ -50,15 +51,17 @@ class Case:
         otherwise: what is wrong with any other value, where "expected False, got True" would not tell.
         stand_ins: earlier exercises that this question puts the course's stand-ins in for, whoever's
             answer is asked: it looks at the one function alone.
+        reading: which facts of the result are compared, where many are right (see `utils.readings`).
     """
 
     def __init__(
         self, aspect: str, says: str, *args: Any, probe: str = "call", hidden: bool = False,
-        zeros_exact: bool = False, otherwise: str = "", stand_ins: tuple[str, ...] = (), **kwargs: Any,
+        zeros_exact: bool = False, otherwise: str = "", stand_ins: tuple[str, ...] = (), reading: str = "",
+        **kwargs: Any,
     ) -> None:
         self.aspect, self.says, self.args, self.kwargs = aspect, says, args, kwargs
         self.probe, self.hidden, self.zeros_exact = probe, hidden, zeros_exact
-        self.otherwise, self.stand_ins = otherwise, stand_ins
+        self.otherwise, self.stand_ins, self.reading = otherwise, stand_ins, reading
 
 
 class ModuleCase(Case):
@@ -153,11 +156,17 @@ class Exercise:
         return self._checkset([case for case in cases if not case.hidden], recorded=True)
 
     def _checkset(self, cases: list[Case], recorded: bool) -> CheckSet:
-        answer = self._settled_outcome if recorded else self._outcome
+        outcome_of = self._settled_outcome if recorded else self._outcome
         requests = [self._request(case) for case in cases]
-        expected = [answer(self.lesson.reference(self.name), request) for request in requests]
+
+        def answers(function: Callable) -> list[dict[str, Any]]:
+            return [
+                read(case.reading, request, outcome_of(function, request)) for case, request in zip(cases, requests)
+            ]
+
+        expected = answers(self.lesson.reference(self.name))
         questions = [
-            Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise)
+            Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise, case.reading)
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]
 
@@ -166,8 +175,8 @@ class Exercise:
                 misconception.title,
                 misconception.hint,
                 [
-                    None if _equal(outcome := answer(misconception.wrong, request), right) else outcome
-                    for request, right in zip(requests, expected)
+                    None if _equal(outcome, right) else outcome
+                    for outcome, right in zip(answers(misconception.wrong), expected)
                 ],
                 "" if recorded else misconception.name,
             )

@@ -26,6 +26,7 @@ class Question:
     """One call: which aspect it counts for, what it looks at in words, the request, the right outcome.
 
     `otherwise` tells what is wrong with any other value, where "expected False, got True" would not.
+    `reading` says which facts of a value are compared, where many values are right (see `utils.readings`).
     """
 
     aspect: str
@@ -34,6 +35,7 @@ class Question:
     expected: dict[str, Any]
     zeros_exact: bool = False
     otherwise: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def read(path: Path) -> dict[str, CheckSet]:
 
 def _entry(checkset: CheckSet) -> dict[str, Any]:
     """A check set as a dict; a `Tensor` in it, which is a dataclass too, stays what it is."""
-    parts = {"questions": list(map(vars, checkset.questions)), "mistakes": list(map(vars, checkset.mistakes))}
+    questions = [{key: part for key, part in vars(one).items() if key != "reading" or part} for one in checkset.questions]
+    parts = {"questions": questions, "mistakes": list(map(vars, checkset.mistakes))}
     return vars(checkset) | parts
 
 

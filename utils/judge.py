@@ -11,6 +11,7 @@ import numpy as np
 
 from utils.checkset import UNCHANGED, CheckSet, Mistake, Question
 from utils.compare import Mismatch, compare
+from utils.readings import read
 from utils.values import Tensor
 
 FINAL = ("timeout", "killed", "undefined", "missing")  # no use in asking further
@@ -94,7 +95,8 @@ def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]]
             outcomes.append(outcomes[-1])
         else:
             always = question.request.get("stand_ins", [])
-            outcomes.append(ask(question.request | {"stand_ins": list(dict.fromkeys([*always, *stand_ins]))}))
+            request = question.request | {"stand_ins": list(dict.fromkeys([*always, *stand_ins]))}
+            outcomes.append(read(question.reading, request, ask(request)))
     return replace(judge(checkset, outcomes), stood_in=list(stand_ins))
 
 

@@ -67,7 +67,7 @@ def shapes(module: nn.Module) -> dict[str, str]:
 def numbers(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """The recipe: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1)
+    return np.asarray(rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1))
 
 
 def output(make: Callable, inputs: list, named: dict) -> Any:

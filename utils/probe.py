@@ -151,6 +151,13 @@ def gradients(function: Callable, args: list, kwargs: dict) -> dict[str, Any]:
     return part("modules").function_gradients(function, args, kwargs)
 
 
+def training_step(function: Callable, args: list, kwargs: dict) -> Any:
+    """What a step of training does to a tiny model (see `utils.one_step`)."""
+    from utils import one_step  # needs torch
+
+    return one_step.ask(function, **kwargs)
+
+
 PROBES: dict[str, Callable] = {
     "call": call,
     "call_again": call_again,
@@ -160,6 +167,7 @@ PROBES: dict[str, Callable] = {
     "product_afresh": afresh(product),
     "module": module,
     "gradients": gradients,
+    "training_step": training_step,
 }
 
 

@@ -43,6 +43,7 @@ MODULES = {
         "Encoder",
         "Decoder",
         "Transformer",
+        "label_smoothed_loss",
     ),
 }
 NAMES = tuple(name for names in MODULES.values() for name in names)
