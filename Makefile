@@ -15,10 +15,10 @@ TEST_READY := .venv/ready-for-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test demo release bundle mistakes lint clean bubblewrap browser
+.PHONY: help lab test demo release bundle mistakes train-lesson lint clean bubblewrap browser
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course/
 	@$(PYTHON_HERE) -m utils.workspace notebooks my-course
@@ -39,6 +39,9 @@ bundle: $(READY) ## make the students' zip in build/
 
 mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are caught and named
 	$(PYTHON_HERE) tests/grader/proof.py
+
+train-lesson: $(TEST_READY) ## run lesson 07's training for three seeds and write docs/training.md
+	$(PYTHON_HERE) tests/solutions/run_07_training.py
 
 lint: $(TEST_READY) ## look for slips in the code
 	$(PYTHON_HERE) -m ruff check

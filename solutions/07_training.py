@@ -171,8 +171,9 @@ plots.flow(
 # %%
 torch.manual_seed(0)
 untrained = Transformer(len(french), len(english), d_model=32, n_heads=4, n_layers=2, d_ff=64)
-decoder_input, labels = teacher_forcing(batch.tgt[:1])
-log_p = torch.log_softmax(untrained(batch.src[:1], decoder_input), dim=-1)  # (1, n, vocab)
+alone = to_batch([test_pairs[0]], french, english)
+decoder_input, labels = teacher_forcing(alone.tgt)
+log_p = torch.log_softmax(untrained(alone.src, decoder_input), dim=-1)  # (1, n, vocab)
 for word, label, row in zip(decoder_input[0], labels[0], log_p[0]):
     print(f"reads {english.words[word]:<10} shall say {english.words[label]:<10} loss {-row[label].item():.2f}")
 print(f"even bets on {len(english)} words would cost {np.log(len(english)):.2f} each")
@@ -369,7 +370,7 @@ plots.lines(
 # %%
 lengths = [max(len(fr.split()), len(en.split()) + 2) for fr, en in train_pairs]
 shown = range(min(lengths), max(lengths) + 1)
-plots.bars([lengths.count(length) for length in shown], [f"{length}" for length in shown], title="Pairs by length")
+plots.bars([lengths.count(length) for length in shown], [f"{length}" for length in shown], title="Pairs by length", ylabel="pairs", digits=0)
 
 # %% [markdown]
 # *Picture: bars for each length. Most pairs are in the middle, a few are short, a few are long.*
@@ -481,16 +482,13 @@ pictures = []
 for batches in ways.values():
     some = sorted(batches, key=len)[len(batches) // 2][:12]
     pictures.append(np.arange(max(lengths)) < np.array([[lengths[index]] for index in some]))
-    pictures[-1] = pictures[-1][:, :]
-plots.masks(
-    np.array(pictures), titles=[f"{name}" for name in ways], xlabel="position", ylabel="sentence", entries=[np.full(m.shape, "") for m in pictures]
-)
+plots.masks(np.array(pictures), titles=list(ways), xlabel="position", ylabel="sentence")
 for name, batches in ways.items():
     print(f"{name:<7} {len(batches)} batches, {padding_share(batches):.1%} of their size is padding")
 
 # %% [markdown]
-# *Picture: two grids, sentences as rows. On the left the rows end at all sorts of lengths. On the right they
-# end at the same place.*
+# *Picture: two grids of twelve sentences as rows. On the left the words end at different places. On the right
+# they all end at the same place. What is cut off after the last word of a grid is not padded.*
 #
 # Less padding, so fewer batches for the same words. But beware of a trap: if each epoch made the very same
 # batches, from the shortest to the longest, the model would see the same company in the same order again and
@@ -696,10 +694,11 @@ for name in ("Elif", "Finn", "Grace", "Hugo"):
 plots.lines(range(1, n_overfit + 1), curves, xlabel="step", ylabel="loss", title="Five training steps, four of them broken")
 for name, translations in said.items():
     exact = sum(one == en for one, (_, en) in zip(translations, few_pairs))
-    print(f"{name:<6} last loss {curves[name][-1]:.2f}, {exact} of {len(few_pairs)} exact: {' '.join(translations[0].split()[:6])}")
+    print(f"{name:<6} last loss {curves[name][-1]:.3f}, {exact} of {len(few_pairs)} exact: {' '.join(translations[0].split()[:6])}")
 
 # %% [markdown]
-# *Picture: five curves. One stays almost level at the top. The others fall: one of them faster than yours.*
+# *Picture: five curves. One stays almost level at the top. The other four fall together to the floor; Elif's
+# falls a little faster than yours, Grace's a little slower.*
 #
 # **Your turn:** what slipped? Write down a guess for each before you open the answers.
 #
@@ -713,20 +712,23 @@ for name, translations in said.items():
 # <details><summary>Finn</summary>
 #
 # His loss hardly moves from that of even bets. He applied softmax before the loss, which applies it again.
-# Probabilities lie between 0 and 1, so the second softmax sees scores that hardly differ.
+# Probabilities lie between 0 and 1, so the second softmax sees scores that hardly differ, and can never be
+# certain. One small batch can be learned even so. A large corpus will be learned badly.
 #
 # </details>
 # <details><summary>Grace</summary>
 #
-# She never clears the gradients. Each step goes along the sum of all gradients so far, so it overshoots. On
-# one batch Adam and clipping hide this for a while: compare the curves closely, and the last losses.
+# She never clears the gradients. Each step goes along the sum of all gradients so far, so it turns too late and
+# overshoots. On one batch this hardly shows: her last loss is a little higher than yours. On changing batches
+# she steps along sentences that are long gone.
 #
 # </details>
 # <details><summary>Hugo</summary>
 #
-# He trains on padding: the loss counts positions whose label is `<pad>`. They are easy, so his loss looks
-# better than yours at first. On short sentences in long batches, most of what his model learns is to say
-# nothing.
+# He trains on padding: the loss counts positions whose label is `<pad>`. From his curve and his translations
+# you can *not* tell. With much padding his loss would even look better than yours, as padding is easy to
+# foretell. This slip is found by a test of the loss alone: a batch with more padding must have the same loss.
+# (Your check of section 2 did that.)
 #
 # </details>
 #
@@ -884,11 +886,9 @@ print(f"{sum(exact)} of {len(exact)} test sentences are exact: {sum(exact) / len
 print(notes_french, "->", translations[0])
 
 print("\nsome that are not:")
-for (fr, en), one, good in zip(test_pairs, translations, exact):
-    if not good and one:
-        print(f"  {fr}\n      {one}\n      expected: {en}")
-        if (exact[: test_pairs.index((fr, en))].count(False)) >= 4:
-            break
+missed = [place for place, good in enumerate(exact) if not good]
+for place in missed[:5]:
+    print(f"  {test_pairs[place][0]}\n      {translations[place][:60]}\n      expected: {test_pairs[place][1]}")
 
 # %% [markdown]
 # **Play:** write sentences of your own, from the words of the corpus.

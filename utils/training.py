@@ -88,11 +88,10 @@ class Live:
 
     Args:
         n_steps: how many steps the run will have.
-        begun_at: how many of them were taken before it was resumed.
     """
 
-    def __init__(self, n_steps: int, begun_at: int = 0) -> None:
-        self.n_steps, self.begun_at = n_steps, begun_at
+    def __init__(self, n_steps: int) -> None:
+        self.n_steps, self.first = n_steps, 0
         self.begin, self.display = time.perf_counter(), None
         self.losses, self.rates, self.samples = [], [], {}
 
@@ -107,6 +106,7 @@ class Live:
         if self.display is None:
             from IPython.display import display
 
+            self.first, self.begin = len(self.losses), time.perf_counter()  # a resumed run has steps behind it
             self.display = display(self, display_id=True)
         else:
             self.display.update(self)
@@ -114,7 +114,7 @@ class Live:
     def line(self) -> str:
         """Steps, loss and time, in one line."""
         step, seconds = len(self.losses), time.perf_counter() - self.begin
-        taken = step - self.begun_at
+        taken = step - self.first
         left = f", about {seconds / taken * (self.n_steps - step):.0f} s left" if 0 < taken and step < self.n_steps else ""
         loss = f", loss {self.losses[-1]:.3f}" if self.losses else ""
         return f"step {step} of {self.n_steps}{loss}, {seconds:.0f} s{left}"
@@ -122,12 +122,12 @@ class Live:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(one)}</td>"
-            f"<td style='text-align:left'><b>{html.escape(other)}</b></td></tr>"
+            f"<td style='text-align:left'><b>{html.escape(_short(other))}</b></td></tr>"
             for one, other in self.samples.items()
         )
         picture = base64.b64encode(self._picture()).decode()
         alt = f"The loss falls from {self.losses[0]:.2f} to {self.losses[-1]:.2f}." if self.losses else "No step yet."
-        told = [self.line(), *(f"{one} -> {other}" for one, other in self.samples.items())]
+        told = [self.line(), *(f"{one} -> {_short(other)}" for one, other in self.samples.items())]
         return {
             "text/plain": "\n".join(told),
             "text/html": (
@@ -147,3 +147,8 @@ class Live:
             figure.savefig(buffer, format="png")
             plt.close(figure)
         return buffer.getvalue()
+
+
+def _short(sentence: str, most: int = 60) -> str:
+    """Before a model knows where a sentence ends, it goes on and on."""
+    return sentence if len(sentence) <= most else sentence[:most] + " …"

@@ -1,0 +1,78 @@
+"""Facts are read from results as they are; a step of training is asked about without a GPU."""
+
+import pytest
+
+from utils import probe, readings
+from utils.values import Tensor, Unsupported
+
+
+def told(lengths, budget, value, reading="batches"):
+    outcome = readings.read(reading, {"args": [lengths, budget]}, {"status": "value", "value": value})
+    return {fact for fact, holds in outcome["value"].items() if not holds}, outcome.get("note", "")
+
+
+@pytest.mark.parametrize(
+    "value, fact, note",
+    [
+        ([[0, 1]], "every index is in a batch", "index 2 is in none"),
+        ([[0, 1], [2, 1]], "no index is there twice", "index 1 is in 2 places"),
+        ([[0, 1], [2, 3]], "no index is too large", "index 3 of 3 sentences"),
+        ([[0, 1], [2], []], "no batch is empty", ""),
+        ([[0, 1, 2]], "no batch exceeds the budget", "3 sentences, the longest of 4 tokens, budget 8"),
+    ],
+)
+def test_each_slip_is_one_fact(value, fact, note):
+    assert told([2, 3, 4], 8, value) == ({fact}, note)
+
+
+@pytest.mark.parametrize("value", [None, 3, [0, 1], [[0.0]], [[True]], [["a"]], Unsupported("set"), [[-(2**62)]], {"a": []}])
+def test_what_is_no_list_of_batches_is_told_without_an_error(value):
+    assert told([2, 3], 8, value)[0] and told([2, 3], 8, value, "padding")[0]
+
+
+def test_an_outcome_without_a_value_stays_as_it_is():
+    outcome = {"status": "error", "type": "ValueError", "message": ""}
+    assert readings.read("batches", {"args": [[9], 8]}, outcome) is outcome
+    assert readings.read("", {}, {"status": "value", "value": 3}) == {"status": "value", "value": 3}
+
+
+@pytest.mark.parametrize("value, bad", [(0.0, set()), (-1.0, {"not negative"}), (float("inf"), {"finite"})])
+def test_a_rate_is_finite_and_not_negative(value, bad):
+    assert told([0], 1, value, "rate")[0] == bad
+
+
+def step(move, **asked):
+    torch = pytest.importorskip("torch")
+
+    def train_step(model, batch, optimizer, max_grad_norm, amp=False):
+        src, tgt = (ids.to(model.generator.weight.device) if move else ids for ids in batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+            loss = model(src, tgt[:, :-1]).double().square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    ids = Tensor(torch.tensor([[1, 3, 2]]).numpy())
+    kwargs = {"src": ids, "tgt": ids, "seed": 1, "max_grad_norm": 1.0, **asked}
+    return probe.run({"train_step": train_step}, {"name": "train_step", "probe": "training_step", "args": [], "kwargs": kwargs})
+
+
+def test_a_batch_that_stays_behind_is_found_without_a_gpu():
+    assert step(move=True, ask="elsewhere")["status"] == "value"
+    outcome = step(move=False, ask="elsewhere")
+    assert outcome["status"] == "error" and "device" in outcome["message"]
+
+
+@pytest.mark.parametrize("amp, precision", [(True, "torch.bfloat16"), (False, "torch.float32")])
+def test_what_the_model_computes_in_is_seen(amp, precision):
+    found = step(move=True, ask="precision", options={"amp": amp})["value"]
+    assert found["the model computes in"] == precision and found["its weights afterwards"] == "torch.float32"
+
+
+def test_the_stand_in_for_the_loss_is_no_answer():
+    torch = pytest.importorskip("torch")
+    from utils.stand_ins import stand_in
+
+    args = [Tensor(torch.zeros(1, 2, 4).numpy()), Tensor(torch.tensor([[3, 0]]).numpy()), 0]
+    request = {"name": "label_smoothed_loss", "args": args, "refuse": ["F.cross_entropy", "F.kl_div"]}
+    assert probe.run({"label_smoothed_loss": stand_in("label_smoothed_loss")}, request)["status"] == "refused"
