@@ -59,7 +59,7 @@ def on_tensors(function: Callable) -> Callable:
         def to_tensor(result: Any) -> Any:
             if isinstance(result, (tuple, list)):
                 return tuple(map(to_tensor, result))
-            tensor = torch.from_numpy(np.array(result))
+            tensor = torch.as_tensor(np.array(result))
             return tensor.to(device, torch.get_default_dtype() if tensor.is_floating_point() else tensor.dtype)
 
         return to_tensor(function(*map(_array, args), **{name: _array(arg) for name, arg in kwargs.items()}))

@@ -186,27 +186,34 @@ def recognise(checkset: CheckSet, outcomes: list[dict], failures: list[Failure |
 
     One that agrees on every question comes first; then one that agrees on every question that went
     wrong; then on those of the first aspect that went wrong (a second, different slip may hide the
-    agreement elsewhere).
+    agreement elsewhere). At last what an error says may differ, where a wrong result agrees: an answer
+    that fails inside a piece the learner wrote fails in that piece's words.
     """
     wrong = [i for i, (o, f) in enumerate(zip(outcomes, failures)) if f is not None or o.get("changed")]
     aspects = [question.aspect for question in checkset.questions]
     first_aspect = [i for i in wrong if aspects[i] == aspects[wrong[0]]]
-    for where in (range(len(outcomes)), wrong, first_aspect):
+    everywhere = list(range(len(outcomes)))
+    for where, in_its_words in ((everywhere, True), (wrong, True), (everywhere, False), (wrong, False), (first_aspect, True)):
         for mistake in checkset.mistakes:
-            if any(mistake.outcomes[i] is not None for i in where if i in wrong) and all(
+            if any(
+                mistake.outcomes[i] is not None and (in_its_words or outcomes[i]["status"] == "value")
+                for i in where
+                if i in wrong
+            ) and all(
                 (i not in wrong and mistake.outcomes[i] is None)  # both right, an error in other words too
-                or agree(outcomes[i], mistake.outcomes[i] or checkset.questions[i].expected)
+                or agree(outcomes[i], mistake.outcomes[i] or checkset.questions[i].expected, in_its_words)
                 for i in where
             ):
                 return mistake
     return None
 
 
-def agree(outcome: dict[str, Any], known: dict[str, Any]) -> bool:
+def agree(outcome: dict[str, Any], known: dict[str, Any], in_its_words: bool = True) -> bool:
+    """Whether two outcomes are the same, their errors in the same words or not."""
     if outcome["status"] != known["status"]:
         return False
     if known["status"] == "error":
-        return outcome["type"] == known["type"] and outcome["message"] == known["message"]
+        return outcome["type"] == known["type"] and (outcome["message"] == known["message"] or not in_its_words)
     if known["status"] == "unfit":
         return outcome["message"] == known["message"]
     if known["status"] != "value":

@@ -152,6 +152,15 @@ class OtherDevice(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.strict = False
+        self.from_numpy = torch.from_numpy
+
+    def __enter__(self) -> OtherDevice:
+        torch.from_numpy = torch.as_tensor  # which modes hear of
+        return super().__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        torch.from_numpy = self.from_numpy
 
     def arrived(self, tensors: Iterable[torch.Tensor]) -> None:
         """What moved along; from now on mixing raises."""

@@ -77,7 +77,7 @@ def Embeddings(rng):
     yield ask("members", "names and shapes of the parameters", (5, 4, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (11, 6, 20), ask="parameters", hidden=True)
     yield ask("other lengths", "one word alone", (5, 4, 6), ids(1, 1))
-    yield ask("other lengths", "sentences as long as max_len", (5, 4, 4), ids(2, 4))
+    yield ask("other lengths", "sentences as long as max_len, longer than the vocabulary", (3, 4, 5), ids(2, 5) % 3)
     yield ask("other lengths", "more sentences than positions", (5, 4, 3), ids(6, 2), hidden=True)
     yield ask("gradients", "gradients, where one word occurs twice", (4, 4, 6), torch.tensor([[0, 2, 2], [1, 0, 3]]), ask="gradients")
     yield ask("gradients", "gradients for other words", (5, 6, 6), ids(3, 2), ask="gradients", hidden=True)
@@ -236,6 +236,30 @@ class positions_learned(Words):
 
     def rows(self, ids):
         return self.positions(torch.arange(ids.shape[1], device=ids.device))
+
+
+@Embeddings.mistake("You make as many positions as there are words in the vocabulary. A sentence has at most max_len of them.")
+class as_many_positions_as_words_in_the_vocabulary(Words):
+    def __init__(self, vocab_size, d_model, max_len, dropout=0.0):
+        super().__init__(vocab_size, d_model, vocab_size, dropout)
+
+
+@Embeddings.mistake("The last rows of the encoding are added. A sentence begins at position 0.")
+class last_rows_of_the_encoding(Words):
+    def rows(self, ids):
+        return self.encoding[-ids.shape[1] :]
+
+
+@Embeddings.mistake("Every word gets row n of the encoding, one after the last. It is the rows 0 to n - 1 that are added, one for each word.")
+class row_n_for_all_words(Words):
+    def rows(self, ids):
+        return self.encoding[ids.shape[1]]
+
+
+@Embeddings.mistake("The encoding is cut along its columns. It has positions down and features across: cut rows.")
+class encoding_cut_along_its_columns(Words):
+    def rows(self, ids):
+        return self.encoding[:, : ids.shape[1]]
 
 
 @Embeddings.mistake("The encoding stays on the CPU when the module moves to a graphics card: it is an ordinary tensor, or made at each call. Register it as a buffer.")

@@ -91,6 +91,24 @@ def test_an_error_that_is_asked_for_may_have_other_words():
     assert found.aspects["columns"] and found.mistake.name == "mean_instead_of_sum"
 
 
+def test_an_error_in_a_learners_own_words_needs_a_wrong_result_beside_it():
+    failing = {"status": "error", "type": "ValueError", "message": "in the course's words"}
+    known = Mistake("Mean of one row", "Look.", [value(np.array([2.0])), failing], "mean_of_one_row")
+    one = CheckSet("total", CHECKSET.aspects, CHECKSET.questions, [known])
+
+    def named(first):
+        def total(x):
+            if len(x) > 1 or first is None:
+                raise ValueError("in the learner's words")
+            return first(x)
+
+        found = evaluate(one, lambda request: probe.run({"total": total}, request))
+        return found.mistake and found.mistake.name
+
+    assert named(lambda x: x.mean(axis=-1)) == "mean_of_one_row"
+    assert named(lambda x: x.max(axis=-1)) is None and named(None) is None
+
+
 def test_after_a_stop_nothing_more_is_asked():
     asked = []
 

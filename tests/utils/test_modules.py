@@ -36,6 +36,11 @@ class MadeOnTheWay(Right):
         return self.linear(x) + torch.arange(10.0)[: x.shape[-1]]
 
 
+class FromNumpyOnTheWay(Right):
+    def forward(self, x, mask=None):
+        return self.linear(x) + torch.from_numpy(np.arange(3.0)).to(x.dtype)
+
+
 class MadeThere(Right):
     def forward(self, x, mask=None):
         return self.linear(x) + torch.arange(10.0, device=x.device)[: x.shape[-1]] + torch.zeros(3).to(x)
@@ -104,10 +109,11 @@ def test_what_moves_along_is_fine_elsewhere(kind):
     assert asked(kind, "elsewhere", X)["status"] == "value"
 
 
-@pytest.mark.parametrize("kind", [WithoutABuffer, MadeOnTheWay])
+@pytest.mark.parametrize("kind", [WithoutABuffer, MadeOnTheWay, FromNumpyOnTheWay])
 def test_what_stays_behind_is_not(kind):
     outcome = asked(kind, "elsewhere", X)
     assert outcome["status"] == "error" and "register it as a buffer" in outcome["message"]
+    assert torch.from_numpy.__name__ == "from_numpy"
 
 
 def test_training_mode_is_set():
