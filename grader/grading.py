@@ -25,7 +25,7 @@ from grader.options import add_limit_arguments, open_sandbox
 from grader.sandbox import Died, Sandbox, Student
 from grader.sanitise import safe_outputs
 from grader.spec import load_lesson
-from grader.submission import is_copy, lesson_of, read_submission, release_notebook, repair
+from grader.submission import is_copy, lesson_of, read_files, read_submission, release_notebook, repair
 from utils import stand_ins
 from utils.card import Card
 from utils.checkset import CheckSet
@@ -90,7 +90,8 @@ def grade_file(path: Path, seed: int, sandbox: Sandbox) -> Graded:
         GraderError: the name belongs to no lesson, or the file is no notebook.
     """
     lesson = lesson_of(path.name)
-    return grade_notebook(repair(read_submission(path), release_notebook(lesson)), lesson, seed, sandbox)
+    notebook = repair(read_submission(path), release_notebook(lesson))
+    return grade_notebook(notebook, lesson, seed, sandbox, read_files(path.parent, load_lesson(lesson).files))
 
 
 def grade_notebook(
@@ -139,7 +140,7 @@ def grade_notebook(
 @lru_cache(maxsize=8)
 def hidden_checksets(lesson: str, seed: int) -> dict[str, CheckSet]:
     """All questions of a lesson for one seed: the same for every submission of a grading run."""
-    return {name: exercise.checkset(seed) for name, exercise in load_lesson(lesson).exercises.items()}
+    return {name: exercise.checkset(seed, files=True) for name, exercise in load_lesson(lesson).exercises.items()}
 
 
 class Session:

@@ -88,6 +88,21 @@ class ModuleCase(Case):
         )  # fmt: skip
 
 
+class FilesCase(Case):
+    """A question about files that are handed in beside a notebook: asked only when a submission is graded.
+
+    Args:
+        aspect, says, args, probe, reading, otherwise: as for a `Case`.
+        facts: what the reading of a right answer is; the course itself has no such file to ask.
+    """
+
+    def __init__(
+        self, aspect: str, says: str, *args: Any, probe: str, reading: str, facts: dict[str, Any], otherwise: str = ""
+    ) -> None:
+        super().__init__(aspect, says, *args, probe=probe, hidden=True, otherwise=otherwise, reading=reading)
+        self.facts = facts
+
+
 @dataclass
 class Misconception:
     """A known wrong solution: a stable name, what runs, and the hint it earns."""
@@ -146,9 +161,15 @@ class Exercise:
 
         return register
 
-    def checkset(self, seed: int) -> CheckSet:
-        """All questions, hidden ones too, for the inputs that `seed` gives."""
-        return self._checkset(list(self.cases(np.random.default_rng(seed))), recorded=False)
+    def checkset(self, seed: int, files: bool = False) -> CheckSet:
+        """All questions, hidden ones too, for the inputs that `seed` gives.
+
+        Args:
+            seed: any number.
+            files: whether also those about files that are handed in beside a notebook.
+        """
+        cases = self.cases(np.random.default_rng(seed))
+        return self._checkset([case for case in cases if files or not isinstance(case, FilesCase)], recorded=False)
 
     def visible_checkset(self) -> CheckSet:
         """The questions that students may see, always the same; mistakes without their names."""
@@ -159,10 +180,13 @@ class Exercise:
         outcome_of = self._settled_outcome if recorded else self._outcome
         requests = [self._request(case) for case in cases]
 
+        def answer(function: Callable, case: Case, request: dict[str, Any]) -> dict[str, Any]:
+            if isinstance(case, FilesCase):
+                return {"status": "value", "value": case.facts, "changed": False}
+            return read(case.reading, request, outcome_of(function, request))
+
         def answers(function: Callable) -> list[dict[str, Any]]:
-            return [
-                read(case.reading, request, outcome_of(function, request)) for case, request in zip(cases, requests)
-            ]
+            return [answer(function, case, request) for case, request in zip(cases, requests)]
 
         expected = answers(self.lesson.reference(self.name))
         questions = [
@@ -220,10 +244,10 @@ class Exercise:
 
 
 class Lesson:
-    """A lesson's exercises in order, and what their answers may not lean on."""
+    """A lesson's exercises in order, what their answers may not lean on, and the files handed in beside its notebook."""
 
-    def __init__(self, name: str, refuse: tuple[str, ...] = ()) -> None:
-        self.name, self.refuse = name, refuse
+    def __init__(self, name: str, refuse: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> None:
+        self.name, self.refuse, self.files = name, refuse, files
         self.exercises: dict[str, Exercise] = {}
 
     def exercise(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from grader.errors import GraderError
 from grader.spec import lesson_names
 
 MAX_NOTEBOOK_BYTES = 50 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024  # of one file beside a notebook
 MAX_CELLS = 2000
 COPY = "copy of an answer"
 
@@ -197,6 +199,20 @@ def _read_regular_file(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise GraderError(f"{path.name} is not a notebook: it is not UTF-8 text") from None
+
+
+def read_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Those files of a folder that a lesson takes beside its notebook; no links, and of a large one the beginning."""
+    found = {}
+    for name in names:
+        try:
+            descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue
+        with open(descriptor, "rb") as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found[name] = file.read(MAX_FILE_BYTES)
+    return found
 
 
 def _kernelspec() -> dict[str, Any]:

@@ -158,6 +158,27 @@ def training_step(function: Callable, args: list, kwargs: dict) -> Any:
     return one_step.ask(function, **kwargs)
 
 
+def decoding(function: Callable, args: list, kwargs: dict) -> Any:
+    """What a tiny model says by a student's way of decoding (see `utils.decoding`); the settings are one argument."""
+    from utils import decoding  # needs torch
+
+    return decoding.ask(function, **args[0])
+
+
+def word_for_word(function: Callable, args: list, kwargs: dict) -> Any:
+    """Translations by a given small model (see `utils.decoding`)."""
+    from utils import decoding
+
+    return decoding.word_for_word(function, **args[0])
+
+
+def own_weights(function: Callable, args: list, kwargs: dict) -> Any:
+    """Translations by the weights that lie beside the notebook (see `utils.decoding`)."""
+    from utils import decoding
+
+    return decoding.own_weights(function, **args[0])
+
+
 PROBES: dict[str, Callable] = {
     "call": call,
     "call_again": call_again,
@@ -168,6 +189,9 @@ PROBES: dict[str, Callable] = {
     "module": module,
     "gradients": gradients,
     "training_step": training_step,
+    "decoding": decoding,
+    "word_for_word": word_for_word,
+    "own_weights": own_weights,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+MAX_TEXT = 500  # letters of a translation that are looked at
 LESS = 0.8  # of the padding in random order: clearly less, whatever the order
 
 
@@ -88,11 +89,102 @@ def rate(args: list, value: Any) -> tuple[dict[str, bool], str]:
     }, ""
 
 
-READINGS: dict[str, Callable[[list, Any], tuple[dict[str, bool], str]]] = {
+def best(args: list, value: Any) -> tuple[dict[str, Any], str]:
+    """The first of some hypotheses `(ids, score)`."""
+    known = _hypotheses(value)
+    if not known:
+        return {"a list of pairs (ids, score)": known is not None, "the best ids": "none", "its score": 0.0}, ""
+    ids, score = known[0]
+    return {"a list of pairs (ids, score)": True, "the best ids": " ".join(map(str, ids)), "its score": score}, ""
+
+
+def beam(args: list, value: Any) -> tuple[dict[str, Any], str]:
+    """Whether hypotheses are what a beam search may return, with the scores that the model gives them."""
+    from utils import decoding  # needs torch
+
+    settings, known = args[0], _hypotheses(value)
+    if not known:
+        return dict.fromkeys(_BEAM, False) | {"a list of pairs (ids, score)": known is not None}, ""
+    (beam_size,), special, max_len = settings["more"], settings["ids"], settings["max_len"]
+    words = range(settings["tgt_words"])
+    whole = [
+        2 <= len(ids) <= max_len
+        and all(word in words for word in ids)
+        and (ids.index(special["eos"]) == len(ids) - 1 if special["eos"] in ids else len(ids) == max_len)
+        for ids, _ in known
+    ]
+    scores = [score for _, score in known]
+    facts = {
+        "a list of pairs (ids, score)": True,
+        "no more of them than beam_size": len(known) <= beam_size,
+        "each begins with BOS": all(ids[0] == special["bos"] for ids, _ in known),
+        "each ends with its first EOS, or has max_len ids": all(whole),
+        "no ids are there twice": len({tuple(ids) for ids, _ in known}) == len(known),
+        "the best comes first": scores == sorted(scores, reverse=True),
+        "how far a score is from what the model gives": 0.0,
+    }
+    if all(whole):
+        power = settings["options"].get("length_penalty", 0.6)
+        right = [
+            sum(decoding.log_probabilities(settings, ids)) / ((5 + len(ids) - 1) / 6) ** power for ids, _ in known
+        ]
+        facts["how far a score is from what the model gives"] = max(abs(a - b) for a, b in zip(scores, right))
+    return facts, ""
+
+
+_BEAM = (
+    "a list of pairs (ids, score)",
+    "no more of them than beam_size",
+    "each begins with BOS",
+    "each ends with its first EOS, or has max_len ids",
+    "no ids are there twice",
+    "the best comes first",
+    "how far a score is from what the model gives",
+)
+
+
+def bleu(args: list, value: Any) -> tuple[dict[str, bool], str]:
+    """Whether translations of sentences drawn at random are as good as is asked for."""
+    from sacrebleu import corpus_bleu
+
+    from utils import corpus
+
+    settings = args[0]
+    wanted = [english for _, english in corpus.fresh_pairs(settings["seed"], settings["count"])]
+    texts = isinstance(value, list) and len(value) == len(wanted) and all(type(text) is str for text in value)
+    score = corpus_bleu([text[:MAX_TEXT] for text in value], [wanted]).score if texts else 0.0
+    enough = score >= settings["at_least"]
+    facts = {"a list of texts, one for each sentence": texts, f"BLEU of {settings['at_least']} or more": enough}
+    return facts, "" if enough or not texts else f"BLEU {score:.1f}"
+
+
+READINGS: dict[str, Callable[[list, Any], tuple[dict[str, Any], str]]] = {
+    "best": best,
+    "beam": beam,
+    "bleu": bleu,
     "batches": batches,
     "padding": padding,
     "rate": rate,
 }
+
+
+def _hypotheses(value: Any) -> list[tuple[list[int], float]] | None:
+    """Pairs of a list of ints and a finite number, also a tensor's; None for anything else."""
+    if not isinstance(value, list):
+        return None
+    known = []
+    for pair in value:
+        if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], list) and pair[0]):
+            return None
+        ids, score = pair
+        if not all(type(one) is int for one in ids):
+            return None
+        number = getattr(score, "array", score)  # a tensor's
+        number = number.item() if isinstance(number, np.ndarray) and number.ndim == 0 else number
+        if type(number) not in (int, float) or not math.isfinite(number):
+            return None
+        known.append((ids, float(number)))
+    return known
 
 
 def _indices(value: Any) -> list[list[int]] | None:
