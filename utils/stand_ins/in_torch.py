@@ -161,7 +161,8 @@ def greedy_decode(model: nn.Module, src_ids: Tensor, bos_id: int, eos_id: int, m
     """All ids are guessed at once, and again from the last guess, until none changes: each round settles one more."""
     mode = model.training
     memory = model.eval().encode(src_ids)
-    guess = torch.full((len(src_ids), max_len), eos_id, device=src_ids.device).index_fill(1, torch.zeros(1).long(), bos_id)
+    guess = torch.full((len(src_ids), max_len), eos_id, device=src_ids.device)
+    guess[:, 0] = bos_id
     for _ in range(max_len):
         said = model.generator(model.decode(guess, memory, src_ids)).argmax(-1)
         over = (said == eos_id).long().cumsum(1).cumsum(1) > 1  # from the second place after an end on
