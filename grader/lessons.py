@@ -16,7 +16,7 @@ from utils.carry import on_tensors
 COURSE_ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 LIBRARIES = ("math", "numpy", "torch")  # what solutions may build on
-PARTS = ("utils.corpus",)  # ... and of the course's own modules
+PARTS = ("utils.corpus", "utils.translation")  # ... and of the course's own modules
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,487 @@
+"""Lesson 08: the trained model writes: greedy decoding, beam search, a cache, translations."""
+
+import torch
+from torch import nn
+
+from grader.spec import Case, FilesCase, Lesson, ModuleCase
+from utils import decoding
+from utils.corpus import test_pairs, vocabularies
+from utils.stand_ins import stand_in
+from utils.translation import padded
+from utils.translator import FILE
+
+LESSON = Lesson("08_translation", files=(FILE,))
+USUAL = {"pad": 0, "bos": 1, "eos": 2}
+UNUSUAL = {"pad": 4, "bos": 0, "eos": 3}
+CLEAR = 0.02  # between the two best choices of a model that is asked: rounding shall not decide
+
+
+# ------------------------------------------------------------------------------- models worth asking
+
+
+def drawn(rng, wanted, *rows, ids=USUAL, tgt_words=7, max_len=9, more=(), **options):
+    """Settings of `utils.decoding.ask` for a model and source sentences of which `wanted(settings)` holds.
+
+    Rows such as "1101" say where there are words and where there is padding.
+    """
+    real = [word for word in range(decoding.SRC_WORDS) if word != ids["pad"]]
+    while True:
+        src = torch.tensor([[int(rng.choice(real)) if mark == "1" else ids["pad"] for mark in row] for row in rows])
+        settings = {
+            "ask": "said", "seed": int(rng.integers(2**31)), "src": src, "ids": ids, "tgt_words": tgt_words,
+            "max_len": max_len, "more": list(more), "options": options,
+        }  # fmt: skip
+        if wanted(settings):
+            return settings
+
+
+def model_of(settings, training=False):
+    return decoding.tiny_model(settings["seed"], settings["ids"], settings["tgt_words"], training)
+
+
+def greedy_of(settings):
+    """What greedy decoding says, as lists without padding; None where a choice is too close."""
+    model, ids, src = model_of(settings), settings["ids"], settings["src"]
+    tgt_ids = LESSON.reference("greedy_decode")(model, src, ids["bos"], ids["eos"], settings["max_len"])
+    with torch.no_grad():
+        first, second = model(src, tgt_ids[:, :-1]).topk(2).values.unbind(-1)
+    if (first - second)[tgt_ids[:, 1:] != ids["pad"]].min() < CLEAR:
+        return None
+    return [[word for word in row if word != ids["pad"]] for row in tgt_ids.tolist()]
+
+
+def ends_within(least, most, different=2):
+    """Each sentence ends, is of such a length, BOS and EOS counted, and has different words; no two are alike."""
+
+    def wanted(settings):
+        said = greedy_of(settings)
+        return (
+            said is not None
+            and all(row[-1] == settings["ids"]["eos"] and least <= len(row) <= most for row in said)
+            and all(len(set(row)) >= different + 2 for row in said)
+            and len({len(row) for row in said}) == len(said)
+        )
+
+    return wanted
+
+
+def some_never_end(settings):
+    """Of the sentences some end before max_len, at least two ids earlier; at least one does not end."""
+    said = greedy_of(settings)
+    if said is None:
+        return False
+    ended = [row for row in said if row[-1] == settings["ids"]["eos"]]
+    return 0 < len(ended) < len(said) and all(len(row) + 2 <= settings["max_len"] for row in ended)
+
+
+# ------------------------------------------------------------------------------------ greedy_decode
+
+
+@LESSON.exercise(
+    aspects={"one sentence": 2, "several sentences": 2, "other ids": 1, "mode and gradients": 1, "device": 1},
+    refuse=("utils.stand_ins.in_torch",),
+)
+def greedy_decode(rng):
+    def ask(aspect, says, wanted, *rows, ask="said", training=False, hidden=False, **settings):
+        settings = drawn(rng, wanted, *rows, **settings) | {"ask": ask, "training": training}
+        return Case(aspect, says, settings, probe="decoding", hidden=hidden)
+
+    yield ask("one sentence", "one sentence, up to its end", ends_within(4, 7), "111")
+    yield ask("one sentence", "one sentence that is cut at max_len", never_ends, "1111", max_len=5)
+    yield ask("one sentence", "another sentence, up to its end", ends_within(5, 8), "11111", hidden=True)
+    yield ask("several sentences", "two sentences that end at different times", ends_within(3, 7, 1), "1111", "1110", max_len=8)
+    yield ask("several sentences", "three sentences, of which not all end", some_never_end, "111", "110", "111", max_len=7)
+    yield ask("several sentences", "three sentences that all end", ends_within(3, 8, 1), "1110", "1111", "1100", hidden=True)
+    yield ask("other ids", "other numbers for padding, BOS and EOS", ends_within(3, 7, 1), "1111", "1110", ids=UNUSUAL)
+    yield ask("other ids", "other numbers, not all sentences end", some_never_end, "11", "11", ids=UNUSUAL, max_len=6, hidden=True)
+    yield ask("mode and gradients", "a model in training mode", ends_within(3, 7, 1), "111", ask="manner", training=True)
+    yield ask("mode and gradients", "a model in evaluation mode", ends_within(3, 7, 1), "111", ask="manner")
+    yield ask("mode and gradients", "ids, by a model in training mode", ends_within(4, 8), "1111", training=True, hidden=True)
+    yield ask("device", "all tensors on one device", ends_within(3, 7, 1), "1111", "1110", ask="elsewhere")
+
+
+def never_ends(settings):
+    said = greedy_of(settings)
+    return said is not None and settings["ids"]["eos"] not in said[0] and len(set(said[0])) >= 3
+
+
+class Greedy:
+    """Right greedy decoding in steps, each of which a mistake may replace."""
+
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len):
+        self.model, self.src_ids, self.bos_id, self.eos_id, self.max_len = model, src_ids, bos_id, eos_id, max_len
+        self.pad_id = model.pad_id
+
+    def begin(self):
+        return self.src_ids.new_full((len(self.src_ids), 1), self.bos_id)
+
+    def logits(self, ids, memory):
+        return self.model.generator(self.model.decode(ids, memory, self.src_ids)[:, -1])
+
+    def choose(self, logits):
+        return logits.argmax(dim=-1)
+
+    def placed(self, new, ended):
+        return new.masked_fill(ended, self.pad_id)
+
+    def has_ended(self, ended, new):
+        return ended | (new == self.eos_id)
+
+    def is_over(self, ids, ended):
+        return ids.shape[1] >= self.max_len or bool(ended.all())
+
+    def loop(self):
+        memory, ids = self.model.encode(self.src_ids), self.begin()
+        ended = torch.zeros_like(ids[:, 0], dtype=torch.bool)
+        while not self.is_over(ids, ended):
+            new = self.placed(self.choose(self.logits(ids, memory)), ended)
+            ids = torch.cat([ids, new[:, None]], dim=1)
+            ended = self.has_ended(ended, new)
+        return self.result(ids)
+
+    def result(self, ids):
+        return ids
+
+    def run(self):
+        mode = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            ids = self.loop()
+        self.model.train(mode)
+        return ids
+
+
+def greedy_mistake(hint):
+    """Registers a variation of `Greedy` under its class's name."""
+
+    def register(kind):
+        def wrong(model, src_ids, bos_id, eos_id, max_len):
+            return kind(model, src_ids, bos_id, eos_id, max_len).run()
+
+        wrong.__name__ = kind.__name__
+        greedy_decode.mistake(hint)(wrong)
+        return kind
+
+    return register
+
+
+@greedy_mistake("Dropout is active while you decode. Put the model into evaluation mode first: `model.eval()`.")
+class no_evaluation_mode(Greedy):
+    def run(self):
+        with torch.no_grad():
+            return self.loop()
+
+
+@greedy_mistake("The model stays in evaluation mode, whatever its mode was before. Note `model.training` first, and put it back at the end.")
+class left_in_evaluation_mode(Greedy):
+    def run(self):
+        self.model.eval()
+        with torch.no_grad():
+            return self.loop()
+
+
+@greedy_mistake("The model is in training mode afterwards, even if it was not before. Note `model.training` first, and put that back.")
+class left_in_training_mode(Greedy):
+    def run(self):
+        self.model.eval()
+        with torch.no_grad():
+            ids = self.loop()
+        self.model.train()
+        return ids
+
+
+@greedy_mistake("Gradients are recorded at every step, which costs time and memory. Decode under `torch.no_grad()`.")
+class gradients_recorded(Greedy):
+    def run(self):
+        mode = self.model.training
+        self.model.eval()
+        ids = self.loop()
+        self.model.train(mode)
+        return ids
+
+
+@greedy_mistake("Nothing stops at EOS: the sentences go on up to max_len. Look whether a row has said `eos_id`.")
+class end_of_sentence_ignored(Greedy):
+    def placed(self, new, ended):
+        return new
+
+    def is_over(self, ids, ended):
+        return ids.shape[1] >= self.max_len
+
+
+@greedy_mistake("Rows that have ended go on talking while others are not done. From their EOS on they get `model.pad_id`.")
+class words_after_the_end(Greedy):
+    def placed(self, new, ended):
+        return new
+
+
+@greedy_mistake("The work stops when the first row has ended, so that longer translations are cut. It stops when all have.")
+class stops_with_the_first_row(Greedy):
+    def is_over(self, ids, ended):
+        return ids.shape[1] >= self.max_len or bool(ended.any())
+
+
+@greedy_mistake("You stop when all rows say EOS in the same step. Remember for each row that it has ended earlier.")
+class forgets_which_rows_have_ended(Greedy):
+    def has_ended(self, ended, new):
+        return new == self.eos_id
+
+
+@greedy_mistake("Padding goes on up to max_len though all rows have ended. The result is as long as the longest translation in it.")
+class always_max_len_long(Greedy):
+    def is_over(self, ids, ended):
+        return ids.shape[1] >= self.max_len
+
+
+@greedy_mistake("There is one step too many: a last column that holds only padding. Look whether all have ended before the next step.")
+class one_column_of_padding_too_many(Greedy):
+    def result(self, ids):
+        has_room = ids.shape[1] < self.max_len
+        return torch.cat([ids, torch.full_like(ids[:, :1], self.pad_id)], dim=1) if has_room else ids
+
+
+@greedy_mistake("The result begins with the first word. It begins with `bos_id`, which counts as one of the ids.")
+class begins_without_bos(Greedy):
+    def result(self, ids):
+        return ids[:, 1:]
+
+
+@greedy_mistake("EOS is cut off. It belongs to the result.")
+class end_of_sentence_cut_off(Greedy):
+    def result(self, ids):
+        return ids.masked_fill(ids == self.eos_id, self.pad_id)
+
+
+@greedy_mistake("One id more than max_len may come out. BOS counts too.")
+class max_len_without_bos(Greedy):
+    def is_over(self, ids, ended):
+        return ids.shape[1] > self.max_len or bool(ended.all())
+
+
+@greedy_mistake("You stop one id before max_len.")
+class one_id_too_few(Greedy):
+    def is_over(self, ids, ended):
+        return ids.shape[1] >= self.max_len - 1 or bool(ended.all())
+
+
+@greedy_mistake("The decoder gets the last id alone, so it has forgotten what it said, and takes every word for the first. It needs all ids so far.")
+class last_id_alone(Greedy):
+    def logits(self, ids, memory):
+        return super().logits(ids[:, -1:], memory)
+
+
+@greedy_mistake("You read what the first position predicts, at every step. The next word is predicted at the last position.")
+class scores_of_the_first_position(Greedy):
+    def logits(self, ids, memory):
+        return self.model.generator(self.model.decode(ids, memory, self.src_ids)[:, 0])
+
+
+@greedy_mistake("The ids are filled up with padding to max_len, and you read what the last of these places predicts. Read at the last real id.")
+class scores_read_at_padding(Greedy):
+    def logits(self, ids, memory):
+        room = ids.new_full((len(ids), self.max_len - ids.shape[1]), self.pad_id)
+        return super().logits(torch.cat([ids, room], dim=1), memory)
+
+
+@greedy_mistake("You take the least probable word. `argmax`, not `argmin`.")
+class least_probable_word(Greedy):
+    def choose(self, logits):
+        logits = logits.clone()
+        logits[:, [self.pad_id, self.bos_id]] = torch.inf
+        return logits.argmin(dim=-1)
+
+
+@greedy_mistake("The largest entry is looked for along the batch, or in the whole array. It is one word for each row: the last axis.")
+class largest_of_the_whole_array(Greedy):
+    def choose(self, logits):
+        return (logits.argmax() % logits.shape[-1]).expand(len(logits))
+
+
+@greedy_mistake("The generator is left out: you take the largest feature of the decoder's vector. `model.generator` makes logits of it.")
+class generator_left_out(Greedy):
+    def logits(self, ids, memory):
+        return self.model.decode(ids, memory, self.src_ids)[:, -1]
+
+
+@greedy_mistake("After EOS you put EOS again and again. From there on the result has `model.pad_id`.")
+class padded_with_eos(Greedy):
+    def placed(self, new, ended):
+        return new.masked_fill(ended, self.eos_id)
+
+
+@greedy_mistake("After EOS you put 0, whatever number stands for padding. The model knows it: `model.pad_id`.")
+class padded_with_zero(Greedy):
+    def placed(self, new, ended):
+        return new.masked_fill(ended, 0)
+
+
+@greedy_mistake("Every row is begun with 1, or ends at 2, whatever `bos_id` and `eos_id` are.")
+class ids_taken_for_granted(Greedy):
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len):
+        super().__init__(model, src_ids, 1, 2, max_len)
+
+
+@greedy_mistake("Your translations begin with EOS. They begin with `bos_id`.")
+class begins_with_eos(Greedy):
+    def begin(self):
+        return self.src_ids.new_full((len(self.src_ids), 1), self.eos_id)
+
+
+@greedy_mistake("The decoder reads the source in the place of what it has said. It reads its own ids, from BOS on.")
+class reads_the_source(Greedy):
+    def logits(self, ids, memory):
+        return super().logits(self.src_ids.clamp(max=self.model.generator.out_features - 1), memory)
+
+
+@greedy_mistake("Only the first sentence is translated, and stands in every row. Each row has a source of its own.")
+class first_sentence_for_all(Greedy):
+    def loop(self):
+        self.src_ids = self.src_ids[:1].expand(len(self.src_ids), -1)
+        return super().loop()
+
+
+@greedy_mistake("The end is only looked for in the first row. Each row ends by itself.")
+class end_of_the_first_row_only(Greedy):
+    def has_ended(self, ended, new):
+        return (ended | (new == self.eos_id))[:1].expand(len(new))
+
+
+@greedy_mistake("Source and target are handed to the decoder in each other's place as the last argument: `decode(tgt_ids, memory, src_ids)`.")
+class target_in_the_place_of_the_source(Greedy):
+    def logits(self, ids, memory):
+        return self.model.generator(self.model.decode(ids, memory, ids)[:, -1])
+
+
+@greedy_mistake("The ids are made on the CPU, wherever the model lies. On a graphics card this fails: make them with `device=src_ids.device`.")
+class made_on_the_cpu(Greedy):
+    def begin(self):
+        return torch.full((len(self.src_ids), 1), self.bos_id)
+
+
+# -------------------------------------------------------------------------------------- beam_search
+
+
+@LESSON.exercise(
+    aspects={"beam of one": 2, "best of all": 2, "length penalty": 1, "list of hypotheses": 1, "mode and gradients": 1},
+)
+def beam_search(rng):
+    def ask(aspect, says, settings, reading="", hidden=False, **changes):
+        return Case(aspect, says, settings | changes, probe="decoding", reading=reading, hidden=hidden)
+
+    def one(aspect, says, wanted, row, hidden=False, beam_size=1, reading="best", max_len=9, **options):
+        settings = drawn(rng, wanted, row, max_len=max_len, more=[beam_size], **options)
+        return ask(aspect, says, settings, reading, hidden)
+
+    yield one("beam of one", "one hypothesis, up to its end", ends_within(4, 7), "111")
+    yield one("beam of one", "one hypothesis that is cut at max_len", never_ends, "1111", max_len=5)
+    yield one("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", ends_within(4, 8), "11111", ids=UNUSUAL, hidden=True)
+    for hidden in (False, True):
+        settings = drawn(rng, worth_searching, "111", tgt_words=6, max_len=4, more=[6**3])
+        yield ask("best of all", "a beam as wide as all continuations", settings, "best", hidden)
+        yield ask("length penalty", "all continuations, length_penalty 0", settings, "best", hidden, options={"length_penalty": 0.0})
+        yield ask("length penalty", "all continuations, length_penalty 2", settings, "best", hidden, options={"length_penalty": 2.0})
+    for beam_size, row, hidden in ((2, "1111", False), (3, "11", False), (4, "111", True)):
+        settings = drawn(rng, wavers, row, max_len=6, more=[beam_size])
+        yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
+    settings = drawn(rng, wavers, "111", max_len=5, more=[3])
+    yield ask("mode and gradients", "a model in training mode", settings, **{"ask": "manner", "training": True}) if False else Case(
+        "mode and gradients", "a model in training mode", settings | {"ask": "manner", "training": True}, probe="decoding"
+    )
+    yield Case("mode and gradients", "a model in evaluation mode", settings | {"ask": "manner"}, probe="decoding", hidden=True)
+
+
+def hypotheses_of(settings, beam_size, **options):
+    ids = settings["ids"]
+    found = LESSON.reference("beam_search")(
+        model_of(settings), settings["src"], ids["bos"], ids["eos"], settings["max_len"], beam_size, **options
+    )
+    near = any(abs(one[1] - other[1]) < CLEAR for one, other in zip(found[:3], found[1:3]))
+    return None if near else found
+
+
+def worth_searching(settings):
+    """The best sentence is another one for each length penalty, is not the greedy one, and ends."""
+    greedy = greedy_of(settings)
+    if greedy is None:
+        return False
+    found = [hypotheses_of(settings, settings["more"][0], length_penalty=power) for power in (0.0, 0.6, 2.0)]
+    if not all(found):
+        return False
+    best = [hypotheses[0][0] for hypotheses in found]
+    return all(ids[-1] == settings["ids"]["eos"] and ids != greedy[0] for ids in best[1:2]) and best[0] != best[2] and all(
+        ids[-1] == settings["ids"]["eos"] for ids in best
+    )
+
+
+def wavers(settings):
+    """Hypotheses of several lengths; one of them has not ended."""
+    found = hypotheses_of(settings, settings["more"][0])
+    if not found or greedy_of(settings) is None:
+        return False
+    return len({len(ids) for ids, _ in found}) > 1 and any(ids[-1] == settings["ids"]["eos"] for ids, _ in found)
+
+
+# ---------------------------------------------------------------------------------- CachedAttention
+
+
+@LESSON.exercise(
+    aspects={"values": 2, "members": 1, "cache": 1, "work": 1, "dtype and device": 1},
+    refuse=("F.scaled_dot_product_attention", "nn.MultiheadAttention"),
+)
+def CachedAttention(rng):
+    def numbers(*shape):
+        return torch.from_numpy(rng.normal(size=shape).astype("float32"))
+
+    def ask(aspect, says, build, *inputs, **options):
+        return ModuleCase(aspect, says, build, inputs, seed=int(rng.integers(2**31)), **options)
+
+    def past(batch, n_heads, n_past, d_head):
+        return numbers(batch, n_heads, n_past, d_head), numbers(batch, n_heads, n_past, d_head)
+
+    yield ask("values", "one position, without a cache", (4, 2), numbers(3, 1, 4), ask="steps")
+    yield ask("values", "three positions, one after another", (6, 2), numbers(2, 3, 6), ask="steps")
+    yield ask("values", "one position behind three others", (4, 2), numbers(2, 1, 4), *past(2, 2, 3, 2), ask="steps")
+    yield ask("values", "five positions, three heads", (6, 3), numbers(4, 5, 6), ask="steps", hidden=True)
+    yield ask("values", "two positions behind two others", (8, 2), numbers(3, 2, 8), *past(3, 2, 2, 4), ask="steps", hidden=True)
+    yield ask("members", "names and shapes of the parameters", (4, 2), ask="parameters")
+    yield ask("members", "names and shapes for other sizes", (6, 3), ask="parameters", hidden=True)
+    yield ask("cache", "two positions that continue the same cache", (4, 2), numbers(2, 4, 4), ask="branches")
+    yield ask("cache", "two positions that continue the same longer cache", (6, 3), numbers(1, 6, 6), ask="branches", hidden=True)
+    yield ask("cache", "the same call twice, with other numbers between", (4, 2), numbers(2, 1, 4), ask="again", hidden=True)
+    lengths = {"lengths": [8, 16, 32], "n_heads": 2}
+    says = "the work of one step, by the number of positions before it"
+    otherwise = "it grows faster than the number of positions: compute query, key and value of the new position only"
+    yield ask("work", says, (4, 2), numbers(1, 1, 4), ask="work_by_length", otherwise=otherwise, **lengths)
+    yield ask("dtype and device", "the dtypes of the results, for float32 and float64", (4, 2), numbers(2, 1, 4), ask="dtypes")
+    yield ask("dtype and device", "all tensors on one device", (4, 2), numbers(2, 1, 4), ask="elsewhere")
+
+
+# ---------------------------------------------------------------------------------------- translate
+
+
+@LESSON.exercise(aspects={"sentences": 2, "other sentences": 1, "BLEU of 30": 1, "BLEU of 60": 1, "BLEU of 90": 1})
+def translate(rng):
+    pairs = test_pairs()
+
+    def given(aspect, says, sentences, hidden=False):
+        return Case(
+            aspect, f"{says}, by a model that knows a dictionary only", {"seed": int(rng.integers(2**31)), "sentences": sentences},
+            probe="word_for_word", hidden=hidden,
+        )  # fmt: skip
+
+    def some(count):
+        chosen = [pairs[int(place)][0] for place in rng.choice(len(pairs), 40, replace=False)]
+        return sorted(chosen, key=lambda text: -len(text.split()))[: count - 1][::-1] + [min(chosen, key=len)]
+
+    yield given("sentences", "two sentences", ["Jane visite l'Afrique en septembre", "Paul aime sa voiture"])
+    yield given("sentences", "three sentences", some(3), hidden=True)
+    yield given("other sentences", "one sentence alone", [pairs[int(rng.integers(len(pairs)))][0]])
+    yield given("other sentences", "a sentence with words that are not known", ["Jane visite la Lune", "Zoé adore Jane en mai"])
+    yield given("other sentences", "five sentences", some(5), hidden=True)
+    seed = int(rng.integers(2**31))
+    for least in (30, 60, 90):
+        settings = {"seed": seed, "count": 64, "at_least": least}
+        facts = {"a list of texts, one for each sentence": True, f"BLEU of {least} or more": True}
+        yield FilesCase(
+            f"BLEU of {least}", "64 sentences by your own weights", settings, probe="own_weights", reading="bleu", facts=facts
+        )
