@@ -6,7 +6,6 @@ from torch import nn
 from grader.spec import Case, FilesCase, Lesson, ModuleCase
 from utils import decoding
 from utils.corpus import test_pairs, vocabularies
-from utils.stand_ins import stand_in
 from utils.translation import padded
 from utils.translator import FILE
 
@@ -14,64 +13,63 @@ LESSON = Lesson("08_translation", files=(FILE,))
 USUAL = {"pad": 0, "bos": 1, "eos": 2}
 UNUSUAL = {"pad": 4, "bos": 0, "eos": 3}
 CLEAR = 0.02  # between the two best choices of a model that is asked: rounding shall not decide
+CUT = 0  # the length of a translation that does not end
 
 
 # ------------------------------------------------------------------------------- models worth asking
 
 
-def drawn(rng, wanted, *rows, ids=USUAL, tgt_words=7, max_len=9, more=(), **options):
-    """Settings of `utils.decoding.ask` for a model and source sentences of which `wanted(settings)` holds.
+def drawn(rng, *rows, ids=USUAL, tgt_words=7, max_len=9, more=(), **options):
+    """Settings of `utils.decoding.ask`: a model, and source sentences whose greedy translations are as wanted.
 
-    Rows such as "1101" say where there are words and where there is padding.
+    Args:
+        rng: a NumPy generator.
+        rows: for each sentence a text such as "1101", where there are words and where there is padding, and how
+            many ids its translation has, BOS and EOS counted; CUT for one that is cut at max_len.
+        ids, tgt_words, max_len, more, options: see there.
     """
-    real = [word for word in range(decoding.SRC_WORDS) if word != ids["pad"]]
     while True:
-        src = torch.tensor([[int(rng.choice(real)) if mark == "1" else ids["pad"] for mark in row] for row in rows])
         settings = {
-            "ask": "said", "seed": int(rng.integers(2**31)), "src": src, "ids": ids, "tgt_words": tgt_words,
+            "ask": "said", "seed": int(rng.integers(2**31)), "src": None, "ids": ids, "tgt_words": tgt_words,
             "max_len": max_len, "more": list(more), "options": options,
         }  # fmt: skip
-        if wanted(settings):
-            return settings
+        found = [next(fitting(rng, settings, marks, length), None) for marks, length in rows]
+        if all(row is not None for row in found):
+            return settings | {"src": torch.stack(found)}
 
 
-def model_of(settings, training=False):
-    return decoding.tiny_model(settings["seed"], settings["ids"], settings["tgt_words"], training)
+def fitting(rng, settings, marks, length):
+    """Source sentences drawn at random, `marks` as in `drawn`, whose greedy translations have such a length.
+
+    And at least two different words, each of them a clear choice.
+    """
+    src = words(rng, settings["ids"], marks, 64)
+    for row, said in zip(src, said_greedily(settings, src)):
+        ended = said and said[-1] == settings["ids"]["eos"]
+        if said and (len(said) if ended else CUT) == length and len(set(said[1:])) >= min(3, len(said) - 1):
+            yield row
 
 
-def greedy_of(settings):
-    """What greedy decoding says, as lists without padding; None where a choice is too close."""
-    model, ids, src = model_of(settings), settings["ids"], settings["src"]
+def words(rng, ids, marks, count):
+    """`(count, len(marks))` source ids: words where there is a 1, padding elsewhere."""
+    real = [word for word in range(decoding.SRC_WORDS) if word != ids["pad"]]
+    is_word = torch.tensor([mark == "1" for mark in marks])
+    return torch.from_numpy(rng.choice(real, (count, len(marks)))).masked_fill(~is_word, ids["pad"])
+
+
+def said_greedily(settings, src):
+    """What greedy decoding says of each row, as a list without padding; an empty one where a choice is too close."""
+    model, ids = model_of(settings), settings["ids"]
     tgt_ids = LESSON.reference("greedy_decode")(model, src, ids["bos"], ids["eos"], settings["max_len"])
     with torch.no_grad():
         first, second = model(src, tgt_ids[:, :-1]).topk(2).values.unbind(-1)
-    if (first - second)[tgt_ids[:, 1:] != ids["pad"]].min() < CLEAR:
-        return None
-    return [[word for word in row if word != ids["pad"]] for row in tgt_ids.tolist()]
+    clear = ((first - second > CLEAR) | (tgt_ids[:, 1:] == ids["pad"])).all(dim=1)
+    rows = ([word for word in row if word != ids["pad"]] for row in tgt_ids.tolist())
+    return [row if is_clear else [] for row, is_clear in zip(rows, clear.tolist())]
 
 
-def ends_within(least, most, different=2):
-    """Each sentence ends, is of such a length, BOS and EOS counted, and has different words; no two are alike."""
-
-    def wanted(settings):
-        said = greedy_of(settings)
-        return (
-            said is not None
-            and all(row[-1] == settings["ids"]["eos"] and least <= len(row) <= most for row in said)
-            and all(len(set(row)) >= different + 2 for row in said)
-            and len({len(row) for row in said}) == len(said)
-        )
-
-    return wanted
-
-
-def some_never_end(settings):
-    """Of the sentences some end before max_len, at least two ids earlier; at least one does not end."""
-    said = greedy_of(settings)
-    if said is None:
-        return False
-    ended = [row for row in said if row[-1] == settings["ids"]["eos"]]
-    return 0 < len(ended) < len(said) and all(len(row) + 2 <= settings["max_len"] for row in ended)
+def model_of(settings):
+    return decoding.tiny_model(settings["seed"], settings["ids"], settings["tgt_words"])
 
 
 # ------------------------------------------------------------------------------------ greedy_decode
@@ -82,27 +80,22 @@ def some_never_end(settings):
     refuse=("utils.stand_ins.in_torch",),
 )
 def greedy_decode(rng):
-    def ask(aspect, says, wanted, *rows, ask="said", training=False, hidden=False, **settings):
-        settings = drawn(rng, wanted, *rows, **settings) | {"ask": ask, "training": training}
+    def ask(aspect, says, *rows, ask="said", training=False, hidden=False, **settings):
+        settings = drawn(rng, *rows, **settings) | {"ask": ask, "training": training}
         return Case(aspect, says, settings, probe="decoding", hidden=hidden)
 
-    yield ask("one sentence", "one sentence, up to its end", ends_within(4, 7), "111")
-    yield ask("one sentence", "one sentence that is cut at max_len", never_ends, "1111", max_len=5)
-    yield ask("one sentence", "another sentence, up to its end", ends_within(5, 8), "11111", hidden=True)
-    yield ask("several sentences", "two sentences that end at different times", ends_within(3, 7, 1), "1111", "1110", max_len=8)
-    yield ask("several sentences", "three sentences, of which not all end", some_never_end, "111", "110", "111", max_len=7)
-    yield ask("several sentences", "three sentences that all end", ends_within(3, 8, 1), "1110", "1111", "1100", hidden=True)
-    yield ask("other ids", "other numbers for padding, BOS and EOS", ends_within(3, 7, 1), "1111", "1110", ids=UNUSUAL)
-    yield ask("other ids", "other numbers, not all sentences end", some_never_end, "11", "11", ids=UNUSUAL, max_len=6, hidden=True)
-    yield ask("mode and gradients", "a model in training mode", ends_within(3, 7, 1), "111", ask="manner", training=True)
-    yield ask("mode and gradients", "a model in evaluation mode", ends_within(3, 7, 1), "111", ask="manner")
-    yield ask("mode and gradients", "ids, by a model in training mode", ends_within(4, 8), "1111", training=True, hidden=True)
-    yield ask("device", "all tensors on one device", ends_within(3, 7, 1), "1111", "1110", ask="elsewhere")
-
-
-def never_ends(settings):
-    said = greedy_of(settings)
-    return said is not None and settings["ids"]["eos"] not in said[0] and len(set(said[0])) >= 3
+    yield ask("one sentence", "one sentence, up to its end", ("111", 5))
+    yield ask("one sentence", "one sentence that is cut at max_len", ("1111", CUT), max_len=5)
+    yield ask("one sentence", "another sentence, up to its end", ("11111", 6), hidden=True)
+    yield ask("several sentences", "two sentences that end at different times", ("1111", 4), ("1110", 6))
+    yield ask("several sentences", "three sentences, of which one does not end", ("111", 3), ("110", CUT), ("111", 4), max_len=7)
+    yield ask("several sentences", "three sentences that all end", ("1110", 6), ("1111", 3), ("1100", 5), hidden=True)
+    yield ask("other ids", "other numbers for padding, BOS and EOS", ("1111", 5), ("1110", 3), ids=UNUSUAL)
+    yield ask("other ids", "other numbers, one sentence does not end", ("11", 3), ("11", CUT), ids=UNUSUAL, max_len=6, hidden=True)
+    yield ask("mode and gradients", "a model in training mode", ("111", 4), ask="manner", training=True)
+    yield ask("mode and gradients", "a model in evaluation mode", ("111", 4), ask="manner")
+    yield ask("mode and gradients", "ids, by a model in training mode", ("1111", 6), training=True, hidden=True)
+    yield ask("device", "all tensors on one device", ("1111", 5), ("1110", 4), ask="elsewhere")
 
 
 class Greedy:
@@ -368,57 +361,56 @@ def beam_search(rng):
     def ask(aspect, says, settings, reading="", hidden=False, **changes):
         return Case(aspect, says, settings | changes, probe="decoding", reading=reading, hidden=hidden)
 
-    def one(aspect, says, wanted, row, hidden=False, beam_size=1, reading="best", max_len=9, **options):
-        settings = drawn(rng, wanted, row, max_len=max_len, more=[beam_size], **options)
-        return ask(aspect, says, settings, reading, hidden)
-
-    yield one("beam of one", "one hypothesis, up to its end", ends_within(4, 7), "111")
-    yield one("beam of one", "one hypothesis that is cut at max_len", never_ends, "1111", max_len=5)
-    yield one("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", ends_within(4, 8), "11111", ids=UNUSUAL, hidden=True)
+    one = {"more": [1]}
+    yield ask("beam of one", "one hypothesis, up to its end", drawn(rng, ("111", 5), **one), "best")
+    yield ask("beam of one", "one hypothesis that is cut at max_len", drawn(rng, ("1111", CUT), max_len=5, **one), "best")
+    unusual = drawn(rng, ("11111", 6), ids=UNUSUAL, **one)
+    yield ask("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", unusual, "best", True)
     for hidden in (False, True):
-        settings = drawn(rng, worth_searching, "111", tgt_words=6, max_len=4, more=[6**3])
+        settings = worth_searching(rng)
+        for power in (0.0, 2.0):
+            says = f"all continuations, length_penalty {power:g}"
+            yield ask("length penalty", says, settings, "best", hidden, options={"length_penalty": power})
         yield ask("best of all", "a beam as wide as all continuations", settings, "best", hidden)
-        yield ask("length penalty", "all continuations, length_penalty 0", settings, "best", hidden, options={"length_penalty": 0.0})
-        yield ask("length penalty", "all continuations, length_penalty 2", settings, "best", hidden, options={"length_penalty": 2.0})
-    for beam_size, row, hidden in ((2, "1111", False), (3, "11", False), (4, "111", True)):
-        settings = drawn(rng, wavers, row, max_len=6, more=[beam_size])
+    for beam_size, marks, hidden in ((2, "1111", False), (3, "11", False), (4, "111", True)):
+        settings = of_several_lengths(rng, beam_size, marks)
         yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
-    settings = drawn(rng, wavers, "111", max_len=5, more=[3])
-    yield ask("mode and gradients", "a model in training mode", settings, **{"ask": "manner", "training": True}) if False else Case(
-        "mode and gradients", "a model in training mode", settings | {"ask": "manner", "training": True}, probe="decoding"
-    )
-    yield Case("mode and gradients", "a model in evaluation mode", settings | {"ask": "manner"}, probe="decoding", hidden=True)
+    manner = settings | {"ask": "manner"}
+    yield ask("mode and gradients", "a model in training mode", manner, training=True)
+    yield ask("mode and gradients", "a model in evaluation mode", manner)
+    yield ask("mode and gradients", "hypotheses, by a model in training mode", settings, "best", True, training=True)
 
 
-def hypotheses_of(settings, beam_size, **options):
-    ids = settings["ids"]
-    found = LESSON.reference("beam_search")(
+def worth_searching(rng):
+    """Settings for a beam as wide as all continuations, which finds better than greedy decoding.
+
+    It finds the shortest with no length penalty, another with the usual one, and a third with a large one. All of them end.
+    """
+    while True:
+        settings = drawn(rng, ("111", 3), tgt_words=6, max_len=4, more=[6**3])
+        best = [hypotheses(settings, length_penalty=power)[:2] for power in (0.0, 0.6, 2.0)]
+        clear = all(one[1] - other[1] > CLEAR for one, other in best)
+        ids = [tuple(one[0]) for one, _ in best]
+        ended = all(one[-1] == settings["ids"]["eos"] for one in ids)
+        if clear and ended and len(set(ids)) > 1:
+            return settings
+
+
+def of_several_lengths(rng, beam_size, marks):
+    """Settings for which a search finds hypotheses of several lengths; at least one of them ends."""
+    while True:
+        settings = drawn(rng, (marks, CUT), max_len=6, more=[beam_size])
+        found = hypotheses(settings)
+        ended = [ids[-1] == settings["ids"]["eos"] for ids, _ in found]
+        if len({len(ids) for ids, _ in found}) > 1 and any(ended) and not ended[0]:
+            return settings
+
+
+def hypotheses(settings, **options):
+    ids, (beam_size,) = settings["ids"], settings["more"]
+    return LESSON.reference("beam_search")(
         model_of(settings), settings["src"], ids["bos"], ids["eos"], settings["max_len"], beam_size, **options
     )
-    near = any(abs(one[1] - other[1]) < CLEAR for one, other in zip(found[:3], found[1:3]))
-    return None if near else found
-
-
-def worth_searching(settings):
-    """The best sentence is another one for each length penalty, is not the greedy one, and ends."""
-    greedy = greedy_of(settings)
-    if greedy is None:
-        return False
-    found = [hypotheses_of(settings, settings["more"][0], length_penalty=power) for power in (0.0, 0.6, 2.0)]
-    if not all(found):
-        return False
-    best = [hypotheses[0][0] for hypotheses in found]
-    return all(ids[-1] == settings["ids"]["eos"] and ids != greedy[0] for ids in best[1:2]) and best[0] != best[2] and all(
-        ids[-1] == settings["ids"]["eos"] for ids in best
-    )
-
-
-def wavers(settings):
-    """Hypotheses of several lengths; one of them has not ended."""
-    found = hypotheses_of(settings, settings["more"][0])
-    if not found or greedy_of(settings) is None:
-        return False
-    return len({len(ids) for ids, _ in found}) > 1 and any(ids[-1] == settings["ids"]["eos"] for ids, _ in found)
 
 
 # ---------------------------------------------------------------------------------- CachedAttention
