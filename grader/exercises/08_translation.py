@@ -382,17 +382,17 @@ def beam_search(rng):
 
 
 def worth_searching(rng):
-    """Settings for a beam as wide as all continuations, which finds better than greedy decoding.
-
-    It finds the shortest with no length penalty, another with the usual one, and a third with a large one. All of them end.
+    """Settings for a beam as wide as all continuations: it finds better than greedy decoding, and another with each
+    length penalty. What it finds has an end.
     """
     while True:
         settings = drawn(rng, ("111", 3), tgt_words=6, max_len=4, more=[6**3])
+        (greedy,) = map(tuple, said_greedily(settings, settings["src"]))
         best = [hypotheses(settings, length_penalty=power)[:2] for power in (0.0, 0.6, 2.0)]
         clear = all(one[1] - other[1] > CLEAR for one, other in best)
         ids = [tuple(one[0]) for one, _ in best]
         ended = all(one[-1] == settings["ids"]["eos"] for one in ids)
-        if clear and ended and len(set(ids)) > 1:
+        if clear and ended and len(set(ids)) > 1 and ids[1] != greedy:
             return settings
 
 
@@ -411,6 +411,445 @@ def hypotheses(settings, **options):
     return LESSON.reference("beam_search")(
         model_of(settings), settings["src"], ids["bos"], ids["eos"], settings["max_len"], beam_size, **options
     )
+
+
+class Beam:
+    """Right beam search in steps, each of which a mistake may replace."""
+
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+        self.model, self.src_ids, self.bos_id, self.eos_id, self.max_len = model, src_ids, bos_id, eos_id, max_len
+        self.beam_size, self.power = beam_size, length_penalty
+
+    def log_p(self, alive, memory):
+        """`(len(alive), vocab)`"""
+        many = len(alive)
+        tgt_ids = torch.tensor([ids for ids, _ in alive])
+        hidden = self.model.decode(tgt_ids, memory.expand(many, -1, -1), self.src_ids.expand(many, -1))
+        return self.of_logits(self.model.generator(hidden[:, -1]))
+
+    def of_logits(self, logits):
+        return torch.log_softmax(logits, dim=-1)
+
+    def added(self, log_p, alive):
+        return log_p + torch.tensor([[total] for _, total in alive])
+
+    def best(self, totals):
+        """Places of the flat totals."""
+        return totals.flatten().topk(min(self.beam_size, totals.numel())).indices.tolist()
+
+    def continued(self, alive, totals):
+        flat, vocab = totals.flatten(), totals.shape[1]
+        return [([*alive[place // vocab][0], place % vocab], flat[place].item()) for place in self.best(totals)]
+
+    def parted(self, pairs):
+        """Those that have ended, and the others."""
+        return [pair for pair in pairs if pair[0][-1] == self.eos_id], [pair for pair in pairs if pair[0][-1] != self.eos_id]
+
+    def is_over(self, alive, finished):
+        return not alive or len(alive[0][0]) >= self.max_len
+
+    def length(self, ids):
+        return len(ids) - 1
+
+    def score(self, ids, total):
+        return total / ((5 + self.length(ids)) / 6) ** self.power
+
+    def competing(self, finished, alive):
+        return finished + alive
+
+    def ordered(self, scored):
+        return sorted(scored, key=lambda pair: pair[1], reverse=True)
+
+    def begin(self):
+        return [([self.bos_id], 0.0)]
+
+    def loop(self):
+        memory = self.model.encode(self.src_ids)
+        alive, finished = self.begin(), []
+        while not self.is_over(alive, finished):
+            ended, alive = self.parted(self.continued(alive, self.added(self.log_p(alive, memory), alive)))
+            finished = finished + ended
+        scored = [(ids, self.score(ids, total)) for ids, total in self.competing(finished, alive)]
+        return self.result(self.ordered(scored))
+
+    def result(self, pairs):
+        return pairs[: self.beam_size]
+
+    def run(self):
+        mode = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            found = self.loop()
+        self.model.train(mode)
+        return found
+
+
+def beam_mistake(hint):
+    """Registers a variation of `Beam` under its class's name."""
+
+    def register(kind):
+        def wrong(model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+            return kind(model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty).run()
+
+        wrong.__name__ = kind.__name__
+        beam_search.mistake(hint)(wrong)
+        return kind
+
+    return register
+
+
+# ------------------------------------------------------------------------ ... mistakes: what is summed
+
+
+@beam_mistake("Logits are summed as they are. They are no logarithms of probabilities before `log_softmax` has made them so.")
+class logits_summed(Beam):
+    def of_logits(self, logits):
+        return logits
+
+
+@beam_mistake("Probabilities are summed. It is their logarithms that are summed, as the probabilities themselves are multiplied.")
+class probabilities_summed(Beam):
+    def of_logits(self, logits):
+        return torch.softmax(logits, dim=-1)
+
+
+@beam_mistake("Probabilities are multiplied, and the product is the score. The score is the sum of their logarithms.")
+class product_in_the_place_of_the_sum_of_logarithms(Beam):
+    def of_logits(self, logits):
+        return torch.softmax(logits, dim=-1)
+
+    def added(self, log_p, alive):
+        return log_p * torch.tensor([[total] for _, total in alive])
+
+    def begin(self):
+        return [([self.bos_id], 1.0)]
+
+
+@beam_mistake("The sums are of the negative logarithm, so that the least probable beginnings have the largest ones. Look at the sign.")
+class sign_turned(Beam):
+    def of_logits(self, logits):
+        return -super().of_logits(logits)
+
+
+@beam_mistake("The softmax is taken over the hypotheses. Each hypothesis has its own probabilities: over the words, the last axis.")
+class softmax_over_the_hypotheses(Beam):
+    def of_logits(self, logits):
+        return torch.log_softmax(logits, dim=0)
+
+
+@beam_mistake("Only the last word's log-probability counts. A hypothesis carries the sum of all its words along.")
+class last_word_alone_counts(Beam):
+    def added(self, log_p, alive):
+        return log_p
+
+
+@beam_mistake("The decoder gets the last id alone, so it has forgotten the beginning. It needs all ids of a hypothesis.")
+class last_id_alone_goes_in(Beam):
+    def log_p(self, alive, memory):
+        return super().log_p([(ids[-1:], total) for ids, total in alive], memory)
+
+
+@beam_mistake("You read what the first position predicts. The next word is predicted at the last position.")
+class first_position_is_read(Beam):
+    def log_p(self, alive, memory):
+        many = len(alive)
+        tgt_ids = torch.tensor([ids for ids, _ in alive])
+        hidden = self.model.decode(tgt_ids, memory.expand(many, -1, -1), self.src_ids.expand(many, -1))
+        return self.of_logits(self.model.generator(hidden[:, 0]))
+
+
+# ----------------------------------------------------------------------- ... mistakes: what is followed
+
+
+@beam_mistake("One hypothesis is followed, whatever beam_size is. Keep the beam_size best continuations at each step.")
+class beam_of_one_always(Beam):
+    def best(self, totals):
+        return super().best(totals)[:1]
+
+
+@beam_mistake("Each hypothesis is continued by its own best word only. All continuations of all hypotheses compete for the places in the beam.")
+class each_continued_by_its_best_word(Beam):
+    def continued(self, alive, totals):
+        if len(alive) == 1:  # else there would be one for ever
+            return super().continued(alive, totals)
+        best = totals.max(dim=1)
+        return [([*ids, word], total) for (ids, _), word, total in zip(alive, best.indices.tolist(), best.values.tolist())]
+
+
+@beam_mistake("The beam begins with BOS several times, so that all hypotheses stay alike. Begin with one: `[bos_id]`.")
+class begins_with_copies(Beam):
+    def begin(self):
+        return [([self.bos_id], 0.0)] * self.beam_size
+
+
+@beam_mistake("`topk` is asked for more words than there are: a beam may be wider than the vocabulary. Take the smaller of the two numbers.")
+class topk_of_more_words_than_there_are(Beam):
+    def best(self, totals):
+        return totals.flatten().topk(self.beam_size).indices.tolist()
+
+
+@beam_mistake("Hypothesis and word are taken from the flat place with the wrong number: divide by the size of the vocabulary, not by the number of hypotheses.")
+class place_divided_by_the_number_of_hypotheses(Beam):
+    def continued(self, alive, totals):
+        flat, many = totals.flatten(), len(alive)
+        pairs = [(place % many, place // many, flat[place].item()) for place in self.best(totals)]
+        return [([*alive[which][0], word], total) for which, word, total in pairs]
+
+
+@beam_mistake("A word goes behind another hypothesis than the one it was found for: the ids are not put into the order of the new totals. Take each one's own beginning along.")
+class beginnings_not_reordered(Beam):
+    def continued(self, alive, totals):
+        found = super().continued(alive, totals)
+        return [([*alive[min(place, len(alive) - 1)][0], ids[-1]], total) for place, (ids, total) in enumerate(found)]
+
+
+@beam_mistake("Hypotheses that have ended go on, with words behind their EOS. Set them aside.")
+class finished_ones_go_on(Beam):
+    def parted(self, pairs):
+        return [], pairs
+
+
+@beam_mistake("Hypotheses that have ended are thrown away. Keep them: they compete at the end.")
+class finished_ones_thrown_away(Beam):
+    def competing(self, finished, alive):
+        return alive or finished
+
+
+@beam_mistake("The search stops as soon as one hypothesis has ended, so that the shortest wins. Others may become better: go on while there are any.")
+class stops_at_the_first_end(Beam):
+    def is_over(self, alive, finished):
+        return bool(finished) or super().is_over(alive, finished)
+
+    def competing(self, finished, alive):
+        return finished or alive
+
+
+@beam_mistake("The search stops as soon as one hypothesis has ended, and those that have not are handed in half done. Go on while there are any.")
+class stops_half_done(Beam):
+    def is_over(self, alive, finished):
+        return bool(finished) or super().is_over(alive, finished)
+
+
+@beam_mistake("EOS is not looked for: everything goes on up to max_len.")
+class end_not_looked_for(Beam):
+    def parted(self, pairs):
+        return [], pairs
+
+    def length(self, ids):
+        return ids.index(self.eos_id) if self.eos_id in ids else len(ids) - 1
+
+
+@beam_mistake("A hypothesis that has not ended at max_len is dropped. It counts as it is.")
+class unfinished_ones_dropped(Beam):
+    def competing(self, finished, alive):
+        return finished
+
+
+@beam_mistake("One id more than max_len may come out. BOS counts too.")
+class max_len_does_not_count_bos(Beam):
+    def is_over(self, alive, finished):
+        return not alive or len(alive[0][0]) > self.max_len
+
+
+@beam_mistake("You stop one id before max_len.")
+class stops_one_id_early(Beam):
+    def is_over(self, alive, finished):
+        return not alive or len(alive[0][0]) >= self.max_len - 1
+
+
+@beam_mistake("Every hypothesis begins with 1, or ends at 2, whatever `bos_id` and `eos_id` are.")
+class bos_and_eos_taken_for_granted(Beam):
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+        super().__init__(model, src_ids, 1, 2, max_len, beam_size, length_penalty)
+
+
+# ------------------------------------------------------------------------ ... mistakes: how it is scored
+
+
+@beam_mistake("BOS is counted in the length. L is the number of ids after it.")
+class length_counts_bos(Beam):
+    def length(self, ids):
+        return len(ids)
+
+
+@beam_mistake("EOS is not counted in the length. L is the number of all ids after BOS.")
+class length_without_eos(Beam):
+    def length(self, ids):
+        return len(ids) - 1 - (ids[-1] == self.eos_id)
+
+
+@beam_mistake("The sum is returned without its length penalty. Divide it by ((5 + L) / 6) ** length_penalty.")
+class no_length_penalty(Beam):
+    def score(self, ids, total):
+        return total
+
+
+@beam_mistake("The power is left out: you divide by (5 + L) / 6, whatever length_penalty is.")
+class power_left_out(Beam):
+    def score(self, ids, total):
+        return total / ((5 + self.length(ids)) / 6)
+
+
+@beam_mistake("The power is 0.6, whatever length_penalty is.")
+class power_always_the_same(Beam):
+    def score(self, ids, total):
+        return total / ((5 + self.length(ids)) / 6) ** 0.6
+
+
+@beam_mistake("The sum is multiplied by the penalty. As sums are negative, that punishes long sentences twice. Divide.")
+class multiplied_by_the_penalty(Beam):
+    def score(self, ids, total):
+        return total * ((5 + self.length(ids)) / 6) ** self.power
+
+
+@beam_mistake("You divide by L ** length_penalty. It is ((5 + L) / 6) ** length_penalty.")
+class divided_by_a_power_of_the_length(Beam):
+    def score(self, ids, total):
+        return total / self.length(ids) ** self.power
+
+
+@beam_mistake("You divide by the mean length, L, whatever length_penalty is. It is ((5 + L) / 6) ** length_penalty.")
+class divided_by_the_length(Beam):
+    def score(self, ids, total):
+        return total / self.length(ids)
+
+
+@beam_mistake("The 6 is left out, or stands outside: it is ((5 + L) / 6) ** length_penalty, the power over the whole fraction.")
+class power_of_the_numerator_alone(Beam):
+    def score(self, ids, total):
+        return total / ((5 + self.length(ids)) ** self.power / 6)
+
+
+@beam_mistake("You divide by (5 + L / 6) ** length_penalty: a pair of brackets is missing around 5 + L.")
+class brackets_missing(Beam):
+    def score(self, ids, total):
+        return total / (5 + self.length(ids) / 6) ** self.power
+
+
+@beam_mistake("Hypotheses that have not ended are not divided by the penalty, so that they compete with the others on other terms.")
+class unfinished_ones_without_penalty(Beam):
+    def score(self, ids, total):
+        return super().score(ids, total) if ids[-1] == self.eos_id else total
+
+
+@beam_mistake("The sum that is divided by the penalty goes on as the total, so that it is divided again and again. Divide once, at the end.")
+class divided_at_every_step(Beam):
+    def continued(self, alive, totals):
+        return [(ids, super(divided_at_every_step, self).score(ids, total)) for ids, total in super().continued(alive, totals)]
+
+    def score(self, ids, total):
+        return total
+
+
+# ------------------------------------------------------------------------- ... mistakes: what comes back
+
+
+@beam_mistake("The worst comes first. Scores are negative: the best is the largest, the one nearest to 0.")
+class worst_first(Beam):
+    def ordered(self, scored):
+        return sorted(scored, key=lambda pair: pair[1])
+
+    def loop(self):
+        memory = self.model.encode(self.src_ids)
+        alive, finished = self.begin(), []
+        while not self.is_over(alive, finished):
+            ended, alive = self.parted(self.continued(alive, self.added(self.log_p(alive, memory), alive)))
+            finished = finished + ended
+        scored = [(ids, self.score(ids, total)) for ids, total in self.competing(finished, alive)]
+        return self.ordered(super().ordered(scored)[: self.beam_size])
+
+
+@beam_mistake("The hypotheses are in the order in which they ended. Sort them by their scores, the largest first.")
+class not_sorted(Beam):
+    def ordered(self, scored):
+        return scored
+
+
+@beam_mistake("They are sorted by their sums, before the length penalty is applied. The scores decide.")
+class sorted_before_the_penalty(Beam):
+    def ordered(self, scored):
+        undone = sorted(scored, key=lambda pair: pair[1] * ((5 + self.length(pair[0])) / 6) ** self.power, reverse=True)
+        return undone
+
+
+@beam_mistake("More hypotheses than beam_size come back. Cut the list.")
+class more_than_beam_size(Beam):
+    def result(self, pairs):
+        return pairs
+
+
+@beam_mistake("Only the best hypothesis comes back, not in a list. The result is a list of pairs (ids, score).")
+class best_alone_returned(Beam):
+    def result(self, pairs):
+        return pairs[0]
+
+
+@beam_mistake("Score and ids are in each other's place: the pairs are (ids, score).")
+class score_first(Beam):
+    def result(self, pairs):
+        return [(score, ids) for ids, score in super().result(pairs)]
+
+
+@beam_mistake("The ids come back without their scores. The result is a list of pairs (ids, score).")
+class ids_without_scores(Beam):
+    def result(self, pairs):
+        return [ids for ids, _ in super().result(pairs)]
+
+
+@beam_mistake("The ids come back as tensors. They are lists of ints: `.tolist()`.")
+class ids_as_tensors(Beam):
+    def result(self, pairs):
+        return [(torch.tensor(ids), score) for ids, score in super().result(pairs)]
+
+
+@beam_mistake("BOS is cut off. It belongs to the ids.")
+class bos_cut_off(Beam):
+    def result(self, pairs):
+        return [(ids[1:], score) for ids, score in super().result(pairs)]
+
+
+@beam_mistake("EOS is cut off. It belongs to the ids.")
+class eos_cut_off(Beam):
+    def result(self, pairs):
+        return [(ids[:-1] if ids[-1] == self.eos_id else ids, score) for ids, score in super().result(pairs)]
+
+
+# --------------------------------------------------------------------------- ... mistakes: mode, gradients
+
+
+@beam_mistake("Dropout is active while you decode. Put the model into evaluation mode first: `model.eval()`.")
+class dropout_active(Beam):
+    def run(self):
+        with torch.no_grad():
+            return self.loop()
+
+
+@beam_mistake("The model stays in evaluation mode, whatever its mode was before. Note `model.training` first, and put it back at the end.")
+class mode_not_put_back(Beam):
+    def run(self):
+        self.model.eval()
+        with torch.no_grad():
+            return self.loop()
+
+
+@beam_mistake("The model is in training mode afterwards, even if it was not before. Note `model.training` first, and put that back.")
+class training_mode_afterwards(Beam):
+    def run(self):
+        self.model.eval()
+        with torch.no_grad():
+            found = self.loop()
+        self.model.train()
+        return found
+
+
+@beam_mistake("Gradients are recorded at every step, which costs time and memory. Search under `torch.no_grad()`.")
+class gradients_on(Beam):
+    def run(self):
+        mode = self.model.training
+        self.model.eval()
+        found = self.loop()
+        self.model.train(mode)
+        return found
 
 
 # ---------------------------------------------------------------------------------- CachedAttention
