@@ -11,22 +11,33 @@ PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(WANTED)
 TEST_READY := .venv/ready-for-tests-$(WANTED)
+NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test demo release bundle mistakes train-lesson lint clean bubblewrap browser
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling train-lesson clean bubblewrap browser postgresql
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course/
 	@$(PYTHON_HERE) -m utils.workspace notebooks my-course
 	cd my-course && JUPYTER_CONFIG_PATH="$(CURDIR)/utils/lab" exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
-test: bubblewrap browser $(TEST_READY) ## run every test
-	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS)
+test: bubblewrap browser postgresql $(TEST_READY) ## run every test, but those of test-long and test-nbgrader
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) --ignore=tests/grader/test_exercises.py
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup tests/grader/test_exercises.py
+
+test-long: bubblewrap postgresql $(TEST_READY) ## run the tests that take minutes each: killed graders, workers and clusters
+	$(PYTHON_HERE) -m pytest -m long $(TEST_OPTIONS)
+
+test-nbgrader: bubblewrap $(NBGRADER_TEST_READY) ## run nbgrader's own tests with its executor and with ours, and compare
+	PYTHONPATH=tests $(PYTHON_HERE) tests/compare_nbgrader.py
+
+attacks: bubblewrap $(TEST_READY) ## grade every hostile submission (writes docs/attacks.md)
+	$(PYTHON_HERE) -m tests.attacks.table
 
 demo: bubblewrap $(READY) ## grade a small made-up class, from submissions to feedback
 	$(PYTHON_HERE) -m grader demo
@@ -45,6 +56,15 @@ train-lesson: $(TEST_READY) ## run lesson 07's training for three seeds and writ
 
 lint: $(TEST_READY) ## look for slips in the code
 	$(PYTHON_HERE) -m ruff check
+
+bench-grading: bubblewrap $(READY) ## how fast the grader is, against plain nbgrader (writes docs/grading-speed.md)
+	$(PYTHON_HERE) -m benchmarks.grading
+
+bench-scale: bubblewrap $(READY) ## a thousand submissions in one run (writes docs/grading-speed.md)
+	$(PYTHON_HERE) -m benchmarks.scale
+
+scaling: $(READY) ## what large classes need, from what bench-scale measured (writes docs/scaling.md)
+	$(PYTHON_HERE) -m benchmarks.simulate
 
 clean: ## remove what can be made again (not .venv, not your my-course/)
 	rm -rf build *.egg-info .pytest_cache .hypothesis .ruff_cache
@@ -65,7 +85,11 @@ $(READY): | .venv/bin/pip
 	@touch $@
 
 $(TEST_READY): | $(READY)
-	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres]'
+	@touch $@
+
+$(NBGRADER_TEST_READY): | $(READY)
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test-nbgrader]'
 	@touch $@
 
 bubblewrap:
@@ -74,3 +98,6 @@ bubblewrap:
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || .ci/system-packages 'chromium|chromium-browser'
 	@fc-list 2>/dev/null | grep -qi dejavu || .ci/system-packages fonts-dejavu-core fontconfig
+
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || .ci/system-packages postgresql || echo "Without PostgreSQL its tests are skipped."

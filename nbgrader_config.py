@@ -16,6 +16,7 @@ from nbgrader.preprocessors import (
 from grader.executor import TwoSidedExecute
 from grader.release import STUB
 from grader.submission import RepairSubmission
+from grader.transport import CarefulCsvExport, CarefulExtractor, careful_with_submissions
 
 c = get_config()  # noqa: F821
 
@@ -42,3 +43,8 @@ c.Autograde.autograde_preprocessors = [
     AssignLatePenalties,
     CheckCellMetadata,
 ]
+
+# Whatever comes with a notebook is chosen by who hands it in.
+careful_with_submissions()
+c.ZipCollectApp.extractor_plugin = CarefulExtractor
+c.ExportApp.plugin_class = CarefulCsvExport

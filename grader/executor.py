@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import atexit
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, Execute
 from traitlets import Bool, Integer
@@ -21,8 +21,8 @@ from grader.sandbox import Limits, Sandbox, Unprotected
 from grader.sanitise import safe_outputs, sanitise
 from grader.spec import lesson_names
 from grader.submission import release_notebook
+from grader.transport import files_beside
 
-MAX_FILES_BYTES = 64 * 1024 * 1024
 _sandboxes: dict[tuple[Limits, bool], Sandbox] = {}
 
 
@@ -46,12 +46,13 @@ class TwoSidedExecute(Execute):
         """Fills the notebook with outputs, cards and scores."""
         resources = resources if resources is not None else {}
         lesson = resources.get("nbgrader", {}).get("notebook", "")
-        files = files_beside(Path(resources.get("metadata", {}).get("path") or "."))
+        folder = Path(resources.get("metadata", {}).get("path") or ".")
+        files = files_beside(folder)
         if lesson in lesson_names():
             self.grade(nb, lesson, files)
         else:
             self.log.warning("%s is no lesson of the course: graded by its own test cells, unprotected", lesson)
-            self.run_by_its_own_tests(nb, files)
+            self.run_by_its_own_tests(nb, files, folder)
         return nb, resources
 
     def grade(self, nb: NotebookNode, lesson: str, files: dict[str, bytes]) -> Graded:
@@ -63,12 +64,22 @@ class TwoSidedExecute(Execute):
         ClearHiddenTests().preprocess(nb, {})  # feedback shows the notebook as it leaves here
         return graded
 
-    def run_by_its_own_tests(self, nb: NotebookNode, files: dict[str, bytes]) -> None:
-        """Runs every cell in the sandbox and leaves the outputs for nbgrader to judge."""
+    def run_by_its_own_tests(self, nb: NotebookNode, files: dict[str, bytes], folder: Path) -> None:
+        """Runs every cell in the sandbox; leaves the outputs for nbgrader to judge, and new files in the folder.
+
+        Raises:
+            NoSuchKernel: the notebook is not for Python.
+        """
+        kernel = nb.metadata.get("kernelspec", {}).get("name", NATIVE_KERNEL_NAME)
+        if kernel != "python" and KernelSpecManager().get_kernel_spec(kernel).language != "python":
+            raise NoSuchKernel(kernel)
         with Session(self.sandbox(), files) as session:
             for cell in nb.cells:
                 if cell.cell_type == "code":
                     cell.outputs = safe_outputs(session.run(cell.source))
+            for name, data in session.made().items():
+                if not os.path.lexists(folder / name) and not name.endswith(".ipynb"):
+                    (folder / name).write_bytes(data)
         nb.metadata["grader"] = {"unprotected": True}
 
     def sandbox(self) -> Sandbox:
@@ -81,16 +92,3 @@ class TwoSidedExecute(Execute):
             atexit.register(sandbox.__exit__, None, None, None)
             _sandboxes[key] = sandbox
         return _sandboxes[key]
-
-
-def files_beside(folder: Path) -> dict[str, bytes]:
-    """The regular files of a folder (not of its folders) but the notebooks, as long as they are not too large."""
-    found: dict[str, bytes] = {}
-    room = MAX_FILES_BYTES
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []:
-        if entry.name.endswith(".ipynb") or not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-            continue
-        room -= entry.stat(follow_symlinks=False).st_size
-        if room >= 0:
-            found[entry.name] = Path(entry.path).read_bytes()
-    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,18 +21,22 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from grader.errors import GraderError
+from grader.needed import needed
 from grader.options import add_limit_arguments, open_sandbox
-from grader.sandbox import Died, Sandbox, Student
-from grader.sanitise import safe_outputs
+from grader.sandbox import Died, Sandbox, SandboxMissing, Student
+from grader.sandbox.process import cut
+from grader.sanitise import safe_outputs, without_formulas
 from grader.spec import load_lesson
 from grader.submission import is_copy, lesson_of, read_files, read_submission, release_notebook, repair
 from utils import stand_ins
 from utils.card import Card
 from utils.checkset import CheckSet
 from utils.judge import Verdict, judge_answer
-from utils.values import printable
+from utils.values import Unsupported, printable
 
 NOT_RUN = "This cell repeats an answer that came before. The first one counts, so it was not run."
+
+NOT_NEEDED = "This cell is the lesson's own. No answer needs it, so it was not run while grading."
 
 _PARTS = {  # of an outcome, besides its value
     "value": {"changed": bool},
@@ -107,10 +111,14 @@ def grade_notebook(
         files: what lies beside the notebook, by name.
     """
     checksets = hidden_checksets(lesson, seed)
+    own = {cell.source for cell in release_notebook(lesson).cells if not cell.metadata.get("nbgrader")}
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
     answered = {_answered(cell) for cell in notebook.cells}
-    with Session(sandbox, files) as session:
+    with Session(sandbox, files, out_of_reach(lesson)) as session:
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        sources = [cell.source for cell in code if not (_tested(cell, checksets) or is_copy(cell))]
+        to_run = session.needed(sources, own)
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue
@@ -118,8 +126,10 @@ def grade_notebook(
                 session.hold(exercise)
             elif is_copy(cell):
                 cell.outputs = [nbformat.v4.new_output("stream", text=NOT_RUN)]
+            elif cell.source in own and cell.source not in to_run:
+                cell.outputs = [nbformat.v4.new_output("stream", text=NOT_NEEDED)]
             else:
-                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell)))
+                cell.outputs = safe_outputs(session.run(cell.source, _answered(cell), figures=cell.source not in own))
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
         # In the lesson's order, whatever the notebook's: stand-ins come in for earlier exercises only.
         for exercise in (name for name in checksets if name in tests):
@@ -143,17 +153,25 @@ def hidden_checksets(lesson: str, seed: int) -> dict[str, CheckSet]:
     return {name: exercise.checkset(seed, files=True) for name, exercise in load_lesson(lesson).exercises.items()}
 
 
+def out_of_reach(lesson: str) -> tuple[str, ...]:
+    """The libraries that a lesson's answers cannot call, whatever they try."""
+    refused = load_lesson(lesson).refuse
+    return tuple(refused) if "torch" in refused else ()
+
+
 class Session:
     """One submission's code in its fork; a fork that died is replaced by one that took the same steps.
 
     A step runs a cell or holds an answer, as it is defined at that point, for the calls at the end.
     """
 
-    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes]) -> None:
-        self.sandbox, self.files = sandbox, files
+    def __init__(self, sandbox: Sandbox, files: Mapping[str, bytes], without: tuple[str, ...] = ()) -> None:
+        self.sandbox, self.files, self.without = sandbox, files, without
+        sandbox.warm(without)
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
+        self.room = 2 * sandbox.limits.output_bytes + 4096  # for what all cells show, as it is written down
         self.student: Student | None = None
-        self.steps: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, tuple]] = []
         self.troubles: dict[str, dict[str, Any]] = {}  # exercise -> what became of the cell that answers it
         self.incidents: dict[str, None] = {}  # sentences for an instructor's eyes, in order
 
@@ -163,10 +181,21 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self._close()
 
-    def run(self, source: str, exercise: str | None = None) -> list[NotebookNode]:
-        """The outputs of a cell, which answers `exercise` if that is given."""
+    def needed(self, sources: list[str], own: Collection[str]) -> set[str]:
+        """Those of the lesson's `own` cells that the student's cells need, by their sources."""
+        theirs = [place for place, source in enumerate(sources) if source not in own]
         try:
-            outputs = [nbformat.from_dict(output) for output in self._step("run_cell", source)]
+            told = self._open().names([sources[place] for place in theirs])
+        except Died:
+            self._close()
+            return set(own)
+        run = needed(sources, dict(zip(theirs, told)))
+        return {source for source, is_run in zip(sources, run) if is_run} & set(own)
+
+    def run(self, source: str, exercise: str | None = None, figures: bool = True) -> list[NotebookNode]:
+        """The outputs of a cell, which answers `exercise` if that is given; with the lesson's figures or without."""
+        try:
+            outputs = self._shown(self._step("run_cell", source, figures))
         except Died as death:
             trouble, outputs = _outcome(death, "its cell"), [_error(death)]
             self.incidents[f"a cell {death.sentence}"] = None
@@ -176,6 +205,14 @@ class Session:
         if exercise and trouble:
             self.troubles[exercise] = trouble
         return outputs
+
+    def made(self) -> dict[str, bytes]:
+        """The files that the cells have made, by name; none where the fork is gone."""
+        try:
+            return self._open().made()
+        except Died:
+            self._close()
+            return {}
 
     def hold(self, exercise: str) -> None:
         """Keeps the answer as it is now: a later cell may give its name to something else."""
@@ -199,19 +236,27 @@ class Session:
         if outcome is not None and outcome["status"] == "refused":
             self.incidents[outcome["message"]] = None
         if outcome is None:
-            return {"status": "killed", "message": f"{request['name']} sent back something that is no result"}
+            self._close()  # what else it may have sent shall not answer for others
+            problem = f"{request['name']} sent back something that is no result"
+            self.incidents[problem] = None
+            return {"status": "killed", "message": problem}
         if trouble and outcome["status"] == "undefined":
             return trouble
         return outcome
 
-    def _step(self, what: str, argument: str) -> Any:
+    def _step(self, what: str, *arguments: Any) -> Any:
         try:
-            result = getattr(self._open(), what)(argument)
+            result = getattr(self._open(), what)(*arguments)
         except Died:
             self._close()
             raise
-        self.steps.append((what, argument))
+        self.steps.append((what, arguments))
         return result
+
+    def _shown(self, outputs: list[dict[str, Any]]) -> list[NotebookNode]:
+        kept = cut(outputs, self.room)
+        self.room -= sum(len(repr(output)) for output in kept)
+        return [nbformat.from_dict(output) for output in kept]
 
     def _open(self) -> Student:
         """The live fork, or a new one that takes all steps again, but those that kill it this time."""
@@ -219,11 +264,12 @@ class Session:
             left = self.deadline - time.monotonic()
             if left <= 0:
                 raise Died("timeout", f"was stopped: the submission took longer than {self._allowed()} in all")
-            self.student = self.sandbox.student(self.files, seconds=left)
+            self.student = self.sandbox.student(self.files, seconds=left, without=self.without)
             self.student.__enter__()
             for step in list(self.steps):
+                what, arguments = step
                 try:
-                    getattr(self.student, step[0])(step[1])
+                    getattr(self.student, what)(*arguments)
                 except Died:
                     self.steps.remove(step)
                     self._close()
@@ -262,12 +308,13 @@ def _outcome(death: Died, what: str) -> dict[str, Any]:
 def _undefined(exercise: str | None, error: NotebookNode) -> dict[str, Any]:
     told = re.sub(r"<ipython-input[^>]*>, ", "", error.evalue)  # IPython's name for the cell, in a SyntaxError
     text = f"{exercise} is not defined, because its cell raised {error.ename}: {told}"
-    return {"status": "undefined", "message": _redacted(text)}
+    return {"status": "undefined", "message": _redacted(text.removesuffix(": "))}
 
 
 def _redacted(text: str) -> str:
     """A student's message without what could carry hidden numbers out, or drive a terminal."""
-    return re.sub(r"-?\d+\.(?!e[a-z_]|[a-df-z_])\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))[:300]
+    text = re.sub(r"-?\d+\.(?!e[a-z_]|[a-df-z_])\d*(e[-+]?\d+)?|\d{5,}", "…", printable(text[:1000]))
+    return re.sub(r"(?:\d\W*){10,}", "…", text)[:300]  # spelled out digit by digit
 
 
 def _rebuilt(outcome: Any) -> dict[str, Any] | None:
@@ -282,7 +329,20 @@ def _rebuilt(outcome: Any) -> dict[str, Any] | None:
     if status == "value" and "value" not in outcome:
         return None
     made = {part: outcome[part] for part in ("status", "value", *parts) if part in outcome}
+    if "value" in made:
+        made["value"] = _nameless(made["value"])
     return made | {part: _redacted(made[part]) for part in ("type", "message") if part in parts}
+
+
+def _nameless(value: Any) -> Any:
+    """A result in which no name of a type or a key, which code chooses, carries hidden numbers out."""
+    if isinstance(value, Unsupported):
+        return Unsupported(_redacted(value.type_name), _redacted(value.detail))
+    if isinstance(value, list):
+        return [_nameless(item) for item in value]
+    if isinstance(value, dict):
+        return {_redacted(key): _nameless(item) for key, item in value.items()}
+    return value
 
 
 def _error(death: Died) -> NotebookNode:
@@ -292,9 +352,10 @@ def _error(death: Died) -> NotebookNode:
 
 def _outputs(verdict: Verdict) -> list[NotebookNode]:
     """What a test cell shows: the card, then the one number that nbgrader takes as its grade."""
-    card = Card(verdict, graded=True)
+    shown = Card(verdict, graded=True)._repr_mimebundle_()
+    shown["text/html"] = without_formulas(shown["text/html"])  # it may quote a student
     return [
-        nbformat.v4.new_output("display_data", data=card._repr_mimebundle_()),
+        nbformat.v4.new_output("display_data", data=shown),
         nbformat.v4.new_output("execute_result", data={"text/plain": repr(float(verdict.score))}, execution_count=None),
     ]
 
@@ -326,6 +387,8 @@ def _entry(path: Path, seed: int, sandbox: Sandbox) -> dict[str, Any]:
         entry["lesson"] = lesson_of(path.name)
         entry["max_score"] = float(load_lesson(entry["lesson"]).points)
         graded = grade_file(path, seed, sandbox)
+    except SandboxMissing:
+        raise
     except GraderError as error:
         return entry | {"error": f"{error}."}
     return entry | {"score": graded.score, "max_score": graded.max_score, "exercises": graded.exercises()}

@@ -148,7 +148,7 @@ def execute_solutions(staged: NotebookNode, data: str, folder: Path) -> None:
     _write(folder / f"{name}{SUFFIX}", data)
     try:
         NotebookClient(
-            notebook, timeout=300, resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"]
+            notebook, timeout=900, resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"]
         ).execute()
     except Exception as error:
         reason = str(error).strip().splitlines()[-1]

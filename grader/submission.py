@@ -7,7 +7,9 @@ after its answer; an answer is the first code cell that carries the exercise's g
 from __future__ import annotations
 
 import copy
+import json
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +21,12 @@ from nbgrader.preprocessors import DeduplicateIds
 
 from grader.errors import GraderError
 from grader.spec import lesson_names
+from utils.values import printable
 
 MAX_NOTEBOOK_BYTES = 50 * 1024 * 1024
 MAX_FILE_BYTES = 32 * 1024 * 1024  # of one file beside a notebook
 MAX_CELLS = 2000
+MAX_PARTS = 1_000_000  # of lists and dicts: an empty one is two bytes in a file and sixty in memory
 COPY = "copy of an answer"
 
 
@@ -32,13 +36,26 @@ def read_submission(path: Path) -> NotebookNode:
     Raises:
         GraderError: it is no regular file, too large, or no notebook.
     """
-    text = _read_regular_file(path)
+    return parse_submission(read_regular_file(path, MAX_NOTEBOOK_BYTES), path.name)
+
+
+def parse_submission(data: bytes, name: str) -> NotebookNode:
+    """The notebook in the bytes of a submitted file of that name.
+
+    Raises:
+        GraderError: they are no notebook.
+    """
     try:
-        notebook = nbformat.convert(nbformat.reader.reads(text), 4)  # without validating, which may take minutes
-        cells = [_clean_cell(cell, index) for index, cell in enumerate(notebook.cells[:MAX_CELLS])]
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise GraderError(f"{readable(name)} is not a notebook: it is not UTF-8 text") from None
+    try:
+        cells = [_clean_cell(cell, index) for index, cell in enumerate(_cells(text))]
+    except GraderError as error:
+        raise GraderError(f"{readable(name)} {error}") from None
     except (RecursionError, Exception) as error:  # nbformat raises many types on damaged files
         reason = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
-        raise GraderError(f"{path.name} is not a notebook that can be read ({reason})") from None
+        raise GraderError(f"{readable(name)} is not a notebook that can be read ({reason})") from None
     return nbformat.v4.new_notebook(cells=cells, metadata=_kernelspec())
 
 
@@ -51,7 +68,7 @@ def lesson_of(filename: str) -> str:
     names = [name for name in lesson_names() if Path(filename).name.startswith(name)]
     if not names:
         raise GraderError(
-            f"{Path(filename).name} belongs to no lesson: its name must start with one of {', '.join(lesson_names())}"
+            f"{readable(Path(filename).name)} belongs to no lesson: its name must start with one of {', '.join(lesson_names())}"
         )
     return max(names, key=len)
 
@@ -161,9 +178,27 @@ def _grade_id(cell: NotebookNode) -> str | None:
     return grade_id if isinstance(grade_id, str) else None
 
 
+def _cells(text: str) -> list[Any]:
+    """The first cells of a notebook, as they are in the file: nothing else of it is looked at.
+
+    nbformat would read all of it, and validate, which may take minutes.
+    """
+    if sum(map(text.count, "[{,")) > MAX_PARTS:  # many of these may stand in texts
+        if sum(map(re.sub(r'"(?:[^"\\]|\\.)*"', "", text).count, "[{,")) > MAX_PARTS:
+            raise GraderError(f"has more than {MAX_PARTS} parts")
+    data = json.loads(text)
+    if data["nbformat"] == 4:
+        return data["cells"][:MAX_CELLS]
+    for sheet in data["worksheets"]:  # as it was before 2014
+        sheet["cells"] = [cell | {"outputs": []} for cell in sheet["cells"][:MAX_CELLS]]
+    return nbformat.convert(nbformat.reader.reads(json.dumps(data)), 4).cells[:MAX_CELLS]
+
+
 def _clean_cell(cell: Any, index: int) -> NotebookNode:
     """A cell of which only type, source and nbgrader's marks are kept."""
     kind, source = cell["cell_type"], cell["source"]
+    if isinstance(source, list):
+        source = "".join(source)
     if not isinstance(source, str):
         raise ValueError("a cell's source is no text")
     source = source.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written to a file
@@ -178,27 +213,34 @@ def _clean_cell(cell: Any, index: int) -> NotebookNode:
     return make(source, id=f"cell-{index}", metadata=metadata)
 
 
-def _read_regular_file(path: Path) -> str:
-    """Opened without following a link and without waiting for a pipe's other end."""
+def read_regular_file(path: Path, most: int) -> bytes:
+    """A file's bytes, read without following a link and without waiting for a pipe's other end.
+
+    Raises:
+        GraderError: it is no regular file of its own, or has more than `most` bytes.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         reason = "is a link" if path.is_symlink() else f"cannot be opened ({error.strerror})"
-        raise GraderError(f"{path.name} {reason}: expected a notebook, a regular file") from None
+        raise GraderError(f"{readable(path.name)} {reason}: expected a regular file") from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise GraderError(f"{path.name} is no regular file: expected a notebook")
-        if status.st_size > MAX_NOTEBOOK_BYTES:
-            raise GraderError(f"{path.name} is too large ({status.st_size >> 20} MB): at most 50 MB are read")
+            raise GraderError(f"{readable(path.name)} is no regular file")
+        if status.st_nlink > 1:
+            raise GraderError(f"{readable(path.name)} is a hard link: expected a file of its own")
+        if status.st_size > most:
+            raise GraderError(f"{readable(path.name)} is too large: {status.st_size} bytes, at most {most} are read")
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(MAX_NOTEBOOK_BYTES + 1)
+            return file.read(most)
     finally:
         os.close(descriptor)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise GraderError(f"{path.name} is not a notebook: it is not UTF-8 text") from None
+
+
+def readable(name: str) -> str:
+    """A name as it may be shown in a terminal or a log: whoever hands in chooses it."""
+    return printable(name.encode("utf-8", "replace").decode())[:200]
 
 
 def read_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:

@@ -71,15 +71,19 @@ torch.set_num_threads(1)  # for tensors as small as ours, sharing out the work c
 # | `np.array([1.0, 2.0])` | `torch.tensor([1.0, 2.0])` |
 # | `x.sum(axis=-1, keepdims=True)` | `x.sum(dim=-1, keepdim=True)` |
 # | `np.swapaxes(x, -1, -2)` | `x.transpose(-1, -2)` |
+# | `np.sqrt(d_k)` of a plain number | `d_k ** 0.5`; `torch.sqrt` wants a tensor |
+# | `np.eye(5)`, `np.tril(x)`, `np.linalg.norm(x)` | `torch.eye(5)`, `x.tril()`, `x.norm()` |
 # | `x.reshape(2, 3)`, `x[:, None]`, `a @ b`, `~mask`, `a & b` | the same |
 # | `np.where(mask, x, -np.inf)` | `torch.where(mask, x, -torch.inf)`, or `x.masked_fill(~mask, -torch.inf)` |
 # | `np.concatenate(arrays, axis=-1)` | `torch.cat(tensors, dim=-1)` |
 # | your `softmax(x, axis=-1)` | `torch.softmax(x, dim=-1)` |
+# | `np.sqrt(d_k)` | `d_k ** 0.5` (`torch.sqrt` wants a tensor) |
 #
 # Two differences matter. NumPy's numbers are float64, PyTorch's are float32 unless you say otherwise. And
 # a method whose name ends in an underscore, such as `masked_fill_`, changes its tensor in place. One without
 # underscore makes a new tensor and leaves the old one alone. If you do not give the new one a name, it is
-# lost.
+# lost. What softmax gave you should not be changed in place, neither by `masked_fill_` nor by `weights[...] = 0`:
+# the way back needs it as it was.
 #
 # Here are our five words again, with the vectors of lesson 01. The axis in front is the batch: one sentence.
 
@@ -119,7 +123,7 @@ print("by nudging:   ", (above - below) / (2 * nudge))
 
 # %% [markdown]
 # Five rates of change from one walk. *visite* gains weight when its own score rises, and loses when
-# another's does.
+# another's does. (A tensor that has a record says so when it is printed: `grad_fn=…` names its last step.)
 #
 # ### Exercise: `attention`
 #
@@ -129,7 +133,8 @@ print("by nudging:   ", (above - below) / (2 * nudge))
 #
 # One thing is new. The **gradients** must be right too, with no `nan` among them. They come by themselves as
 # long as you compute with tensors only. The conversions `.numpy()`, `.item()`, `.detach()` and `torch.tensor(…)`
-# of a result cut the record.
+# of a result cut the record. And do not write into what softmax gave you, as in `weights[…] = 0` or with
+# `masked_fill_`: the way back needs it as it was. Make a new tensor.
 #
 # <details><summary>Hint 1: the plan</summary>
 #
@@ -141,7 +146,7 @@ print("by nudging:   ", (above - below) / (2 * nudge))
 #
 # `mask.any(dim=-1, keepdim=True)` tells which rows may look at anything. In lesson 04 an empty row was opened
 # for a moment, so that softmax had something to work on, and its weights were put to 0 afterwards. Do the
-# same. Do not let the `nan` arise and mend it later: section "A trap" below shows why that is not enough.
+# same. Do not let a `nan` arise and clear it later: section "A trap" below shows how that can go wrong.
 #
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
@@ -173,8 +178,8 @@ def attention(q, k, v, mask=None):
         >>> v = torch.tensor([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
         >>> attention(q, k, v, torch.tensor([[True, False], [True, True]]))
         (tensor([[2., 0., 0.],
-                [1., 2., 0.]]), tensor([[1.0000, 0.0000],
-                [0.5000, 0.5000]]))
+                [1., 2., 0.]]), tensor([[1.000, 0.000],
+                [0.500, 0.500]]))
 
     Source: Vaswani et al. (2017), sections 3.2.1 and 3.2.3.
     """
@@ -204,7 +209,7 @@ def who_moves_whom(x, mask):
     """How strongly the output of each word (row) depends on the vector of each word (column)."""
     rows = []
     for place in range(len(x)):
-        vectors = x.clone().requires_grad_()
+        vectors = x.clone().requires_grad_()  # a copy that keeps a record from here on
         output, _ = attention(vectors, vectors, vectors, mask)
         output[place].norm().backward()
         rows.append(vectors.grad.norm(dim=-1))
@@ -218,37 +223,47 @@ plots.vectors(influence, words, words, digits=2, title="How outputs (rows) depen
 
 # %% [markdown]
 # *Picture: two grids of five by five numbers. On the left all cells above the diagonal are zero. On the right
-# the columns en and septembre are zero but for the diagonal: their own queries still count for themselves.*
+# the columns en and septembre are zero but for the diagonal.*
 #
 # Exactly zero, where the mask is False: nothing that is hidden can be learned from. On the right *en* and
-# *septembre* are hidden as keys. They still look themselves, so their own vector counts for their own output.
+# *septembre* are hidden as keys. As queries they go on looking at the others, so the vector of each still counts
+# for its own output: that is what is left on the diagonal.
 #
 # ### A trap: the `nan` that waits
 #
-# A colleague adds minus infinity to hidden scores, and clears the `nan` of empty rows afterwards, with
-# `nan_to_num`. Here is their attention on a sentence with `<pad>` on the left, where the first word may look at
-# nothing.
+# Two colleagues let the `nan` of an empty row arise, and clear it from the weights with `nan_to_num`. Ada *adds*
+# minus infinity to hidden scores. Ben covers them with `masked_fill`. Here is a sentence with `<pad>` on the left,
+# where the first word may look at nothing.
 
 # %%
-def colleagues_attention(q, k, v, mask):
+def cleared(scores, v):
+    weights = torch.softmax(scores, dim=-1).nan_to_num()
+    return weights @ v, weights
+
+
+def adas_attention(q, k, v, mask):
     to_add = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)
-    weights = torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + to_add, dim=-1)
-    cleared = torch.nan_to_num(weights)
-    return cleared @ v, cleared
+    return cleared(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + to_add, v)
+
+
+def bens_attention(q, k, v, mask):
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    return cleared(scores.masked_fill(~mask, -torch.inf), v)
 
 
 left_padded = causal & torch.tensor([False, True, True, True, True])
-for name, function in {"the colleague's": colleagues_attention, "yours": attention}.items():
+for name, function in {"Ada's": adas_attention, "Ben's": bens_attention, "yours": attention}.items():
     vectors = x[0].clone().requires_grad_()
     output, _ = function(vectors, vectors, vectors, left_padded)
     output.sum().backward()
-    print(f"{name:<16} output has nan: {bool(output.isnan().any())!s:<6}", end="")
+    print(f"{name:<6} output has nan: {bool(output.isnan().any())!s:<6}", end="")
     print("gradient has nan:", bool(vectors.grad.isnan().any()))
 
 # %% [markdown]
-# The output is the same as yours, and right. The gradient is not: on the way back it comes past the `nan` that
-# was cleared, and 0 times `nan` is `nan`. After one step of learning every number of the network would be `nan`.
-# A `nan` must not be cleared. It must not arise.
+# All three outputs are right. Ada's gradient is not: the way back leads past the `nan` that was cleared, and 0 times
+# `nan` is `nan`. After one step of learning every number of the network would be `nan`. Ben is right, but he
+# was lucky: `masked_fill` lets no gradient through where it covers, so the `nan` stops there. Nothing in his
+# code tells the next reader that the two lines look so much alike and are not. Where no `nan` arises, none can come back.
 
 # %% [markdown]
 # ## 2. Modules: functions that own numbers
@@ -318,7 +333,8 @@ print("in use:  ", dropout(ones))
 
 # %% [markdown]
 # (A caution: the *function* `F.dropout(x, p)` knows no mode. It always drops, unless you pass
-# `training=self.training`. The module is safer.)
+# `training=self.training`. The module is safer. Make it in `__init__`: one made in `forward` is always new, and never
+# hears of the mode.)
 #
 # ### The plan of multi-head attention
 #
@@ -369,7 +385,8 @@ plots.flow(
 #
 # The members `w_q`, `w_k`, `w_v` and `w_o` are `nn.Linear(d_model, d_model)`, all with a bias. Head $h$ has the
 # features $h \cdot d_{head}$ to $(h+1) \cdot d_{head} - 1$, as in lesson 02. A mask of shape `(batch, 1, 1, n_k)` or
-# `(n_q, n_k)` fits by itself, once the heads stand before the words.
+# `(n_q, n_k)` fits by itself, once the heads stand before the words. What else you keep, such as the number of heads or
+# the dropout module, may be called what you like.
 #
 # <details><summary>Hint 1: the parts</summary>
 #
@@ -388,8 +405,8 @@ plots.flow(
 # <details><summary>Hint 3: nearly there</summary>
 #
 # Your `attention` gives you the weights of all heads at once. Hand them to the dropout module, and multiply what
-# it gives with the values: that is the output of the heads. (The output that `attention` gave you knows
-# nothing of dropout.) Merge, apply `w_o`, and return it with the weights from before dropout.
+# it gives with the values: that is the output of the heads. (Throw away the output that `attention` gave you: it
+# knows nothing of dropout.) Merge, apply `w_o`, and return it with the weights from before dropout.
 #
 # </details>
 
@@ -600,8 +617,8 @@ class LayerNorm(nn.Module):
 
     Example:
         >>> LayerNorm(2)(torch.tensor([[1.0, 3.0], [5.0, 5.0]]))
-        tensor([[-1.0000,  1.0000],
-                [ 0.0000,  0.0000]], grad_fn=<AddBackward0>)
+        tensor([[-1.000,  1.000],
+                [ 0.000,  0.000]], grad_fn=<AddBackward0>)
 
     Source: Ba, Kiros, Hinton (2016), Layer Normalization, equation (4).
     """
@@ -666,7 +683,7 @@ print("each word alone, the same:", torch.allclose(ours(batch)[:, :2], ours(batc
 #
 # $$\mathrm{FFN}(x) = \max(0,\; x W_1^{\top} + b_1)\, W_2^{\top} + b_2$$
 #
-# ReLU replaces negative numbers by 0. This is `torch.relu`. Why is it needed? Say that a word is a *destination* if it
+# The maximum is taken number by number: ReLU puts negative numbers to 0. It is the function `torch.relu(h)`. Why is it needed? Say that a word is a *destination* if it
 # is a place **and** motion leads to it. A linear map cannot say "and": whatever a place adds to its result, it adds with motion or
 # without. But cut off at 0 what is negative, and it can:
 
@@ -1038,7 +1055,8 @@ for name, part in pairs.items():
 #
 # It looks like a matter of taste. Let us measure. Below is a pre-norm layer made of your parts, and a small network that
 # reads six tokens and has to say them backwards. Its tower of layers can be of either kind. (A pre-norm tower gets one more
-# norm on top, since nothing else has brought the sum to size.)
+# norm on top, since nothing else has brought the sum to size.) You need not understand every line: `PreNormLayer` is what
+# matters.
 
 # %%
 class PreNormLayer(EncoderLayer):
@@ -1075,7 +1093,7 @@ def loss_of(model, ids):
 # %% [markdown]
 # First, how large is the gradient that arrives at each layer, in a tower of 24 that has not learned anything yet? We take
 # the norm of the gradient of all its parameters together, averaged over a few random towers. *Before you run the cell:*
-# the gradient comes from the top. In which kind of tower will it be weaker at the bottom?
+# the gradient comes from the top. In which kind of tower will it change more from top to bottom?
 
 # %%
 def gradient_sizes(kind, n_layers):
@@ -1106,7 +1124,7 @@ for name, kind in kinds.items():
 
 # %% [markdown]
 # *Picture: two curves over the 24 layers. Post-norm rises from the first layer to the last. Pre-norm lies below it, is nearly
-# level, and ends far below it.*
+# level, and lies far below it at the last layer.*
 #
 # In the post-norm tower the last layers are pushed hardest, and harder still in a taller tower. Two norms of each layer stand
 # on the straight road itself, so a gradient on its way down has to pass all those above. In the pre-norm tower the road is free: all
@@ -1114,7 +1132,8 @@ for name, kind in kinds.items():
 # more or less counts for little. (Xiong and others measure and prove it: see "Further reading".)
 #
 # Does it matter? Train both, with the same large learning rate: how far each number is moved in one step. And a third
-# time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 50 steps.
+# time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 50 steps. Again you need not
+# understand every line; lesson 07 is about them. This cell takes longest of all: about half a minute.
 
 # %%
 def train(kind, warmup, n_layers=12, steps=100, learning_rate=0.008):
@@ -1149,7 +1168,7 @@ for name, losses in runs.items():
 
 # %% [markdown]
 # *Picture: loss against training step. Post-norm stays level, at what blind guessing costs. Post-norm with warm-up and
-# pre-norm fall towards zero, pre-norm first.*
+# pre-norm fall far below that, pre-norm first; with warm-up the curve rises a little again at its end.*
 #
 # Post-norm is thrown off by its first large steps and never comes back. With small first steps it learns as well. That is why the paper has a
 # warm-up, and you will write it in lesson 07. Pre-norm does not need it. Our course stays with the paper's post-norm.
@@ -1252,8 +1271,8 @@ for name, stack in stacks.items():
 # %% [markdown]
 # ## Summary
 #
-# - PyTorch's **tensors** remember how they were computed; `backward()` finds all gradients from that. A `nan` must not
-#   arise on the way, even if it is cleared afterwards.
+# - PyTorch's **tensors** remember how they were computed; `backward()` finds all gradients from that. A `nan` that is
+#   cleared may come back in the gradients: let none arise.
 # - A **module** owns parameters, in members whose names matter. `nn.Linear` computes $xW^{\top} + b$. **Dropout**
 #   acts in training mode and not in evaluation mode.
 # - **Multi-head attention** lets words exchange what they know. **Feed-forward** lets each word work on its own.

@@ -283,8 +283,8 @@ plots.vectors(
 # The word is in all rows, the position makes them differ. The last columns belong to slow waves (lesson 03),
 # which take longer sentences to show.
 #
-# And why $\sqrt{d_{model}}$? Tables are often begun with small numbers, of variance $1/d_{model}$, so that
-# they can serve in other places too. Without the factor the encoding would drown the words:
+# And why $\sqrt{d_{model}}$? In the paper the same table also serves as the last linear layer. Such a table usually begins
+# with small numbers, of variance $1/d_{model}$. Without the factor the encoding would drown the words:
 
 # %%
 for d_model in (8, 64, 512):
@@ -292,8 +292,13 @@ for d_model in (8, 64, 512):
     encoding = positional_encoding(1000, d_model)
     small, large, position = (tensor.square().mean().sqrt() for tensor in (word, word * d_model**0.5, encoding))
     print(f"d_model {d_model:>3}: a word {small:.2f}, times the root {large:.2f}, the encoding {position:.2f}")
+at_the_start = nn.Embedding(1000, 512).weight.square().mean().sqrt()
+print(f"a table of nn.Embedding begins at {at_the_start:.2f}")
 
 # %% [markdown]
+# Your own table, an `nn.Embedding`, does not begin that small. There the words are the louder ones at first, and
+# training finds the balance. We keep the factor, since this is to be the paper's model, number for number.
+#
 # ## 3. A layer that looks at two sentences
 #
 # An encoder layer has two parts: self-attention and feed-forward. A decoder layer has these two as well, and
@@ -1132,11 +1137,11 @@ for person in ["Jane", "Léa", "Paul", "Tom"]:
 left_out = ["Jane", "visits", "Africa", "in", "September"]
 plans = [(words, translation) for words, translation in plans if translation != left_out]
 
-french = ["<pad>", *sorted({word for words, _ in plans for word in words})]
-english = ["<pad>", "<bos>", "<eos>", *sorted({word for _, words in plans for word in words})]
-all_src = to_ids([words for words, _ in plans], french)
-all_tgt = to_ids([["<bos>", *words, "<eos>"] for _, words in plans], english)
-print(len(plans), "pairs,", len(french), "French tokens,", len(english), "English tokens")
+french_words = ["<pad>", *sorted({word for words, _ in plans for word in words})]
+english_words = ["<pad>", "<bos>", "<eos>", *sorted({word for _, words in plans for word in words})]
+all_src = to_ids([words for words, _ in plans], french_words)
+all_tgt = to_ids([["<bos>", *words, "<eos>"] for _, words in plans], english_words)
+print(len(plans), "pairs,", len(french_words), "French tokens,", len(english_words), "English tokens")
 print(" ".join(plans[2][0]), "->", " ".join(plans[2][1]))
 
 # %% [markdown]
@@ -1146,12 +1151,12 @@ print(" ".join(plans[2][0]), "->", " ".join(plans[2][1]))
 
 # %%
 torch.manual_seed(0)
-model = Transformer(len(french), len(english), d_model=32, n_heads=4, n_layers=2, d_ff=64)
-optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+speaker = Transformer(len(french_words), len(english_words), d_model=32, n_heads=4, n_layers=2, d_ff=64)
+optimizer = torch.optim.Adam(speaker.parameters(), lr=0.003)
 losses = []
 for step in range(100):
     chosen = torch.randint(len(plans), (32,))
-    logits = model(all_src[chosen], all_tgt[chosen, :-1])
+    logits = speaker(all_src[chosen], all_tgt[chosen, :-1])
     loss = nn.functional.cross_entropy(logits.flatten(0, 1), all_tgt[chosen, 1:].flatten(), ignore_index=pad_id)
     optimizer.zero_grad()
     loss.backward()
@@ -1166,17 +1171,17 @@ plots.lines(range(1, 101), losses, xlabel="training step", ylabel="loss", title=
 # Linear and Softmax.
 
 # %%
-model.eval()
+speaker.eval()
 sentence = "Jane visite l'Afrique en septembre"
-src_ids = to_ids([sentence.split()], french)
-tgt_ids = to_ids([tgt_words], english)
+one_src = to_ids([sentence.split()], french_words)
+one_tgt = to_ids([tgt_words], english_words)
 with torch.no_grad():
-    probabilities = torch.softmax(model(src_ids, tgt_ids), dim=-1)[0]
+    probabilities = torch.softmax(speaker(one_src, one_tgt), dim=-1)[0]
 for read, row in zip(tgt_words, probabilities):
-    print(f"{read:<10} -> {english[row.argmax()]}")
+    print(f"{read:<10} -> {english_words[row.argmax()]}")
 
 some_words = ["Jane", "Paul", "visits", "leaves", "Africa", "Rome", "in", "September", "May", "<eos>"]
-shown = [english.index(word) for word in some_words]
+shown = [english_words.index(word) for word in some_words]
 plots.attention(
     probabilities[:, shown],
     [f"{read} → ?" for read in tgt_words],
@@ -1192,7 +1197,7 @@ plots.attention(
 #
 # *Jane visits Africa in September.* **Play:** write `en septembre Jane visite l'Afrique`, and run the cell again.
 # Then let *Tom* travel, and look at the first row only: the English words below it still tell of Jane. (The
-# model knows only the words in `french`.)
+# model knows only the words in `french_words`.)
 #
 # Here the right English words were given each time. In real use the model has only its own. To let it write
 # by itself, one word after the other, is the subject of lesson 08.
@@ -1227,7 +1232,7 @@ class Stuck(nn.Module):
 
 def colleagues_model(name):
     torch.manual_seed(1)
-    model = Transformer(len(french), len(english), d_model=32, n_heads=4, n_layers=3, d_ff=64)
+    model = Transformer(len(french_words), len(english_words), d_model=32, n_heads=4, n_layers=3, d_ff=64)
     layers = model.decoder.layers
     if name == "Ada":
         model.encoder.layers = nn.ModuleList([model.encoder.layers[0]] * 3)
@@ -1255,28 +1260,28 @@ models = {name: colleagues_model(name) for name in ("you", "Ada", "Boris", "Chlo
 
 # %%
 def future_moves_something(model):
-    _, from_tgt = what_moves(model, src_ids, tgt_ids)
+    _, from_tgt = what_moves(model, one_src, one_tgt)
     return bool(np.triu(from_tgt, k=1).any())
 
 
 def same_in_a_batch(model):
     with torch.no_grad():
-        longer = torch.nn.functional.pad(src_ids, (0, 3), value=pad_id)
-        return torch.allclose(model(longer, tgt_ids), model(src_ids, tgt_ids), atol=1e-6)
+        longer = torch.nn.functional.pad(one_src, (0, 3), value=pad_id)
+        return torch.allclose(model(longer, one_tgt), model(one_src, one_tgt), atol=1e-6)
 
 
 def layers_with_gradient(stack, model):
     model.zero_grad()
-    model(src_ids, tgt_ids).square().sum().backward()
+    model(one_src, one_tgt).square().sum().backward()
     has = [any(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters()) for layer in stack.layers]
     return " ".join("yes" if one else "NO" for one in has)
 
 
 print(f"{'':<7}{'parameters':>10}   {'future moves':<14}{'same in batch':<15}{'encoder layers':<16}decoder layers")
-for name, model in models.items():
+for name, theirs in models.items():
     print(
-        f"{name:<7}{count(model):>10,}   {future_moves_something(model)!s:<14}{same_in_a_batch(model)!s:<15}"
-        f"{layers_with_gradient(model.encoder, model):<16}{layers_with_gradient(model.decoder, model)}"
+        f"{name:<7}{count(theirs):>10,}   {future_moves_something(theirs)!s:<14}{same_in_a_batch(theirs)!s:<15}"
+        f"{layers_with_gradient(theirs.encoder, theirs):<16}{layers_with_gradient(theirs.decoder, theirs)}"
     )
 
 # %% [markdown]

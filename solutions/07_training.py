@@ -635,10 +635,10 @@ def small_model(seed=0):
     return Transformer(len(french), len(english), d_model=64, n_heads=4, n_layers=2, d_ff=128)
 
 
-def overfit(model, step_on=train_step):
+def overfit(model, adam=torch.optim.Adam):
     """Losses of `n_overfit` steps on one batch."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    return [step_on(model, one_batch, optimizer, 1.0) for _ in range(n_overfit)]
+    optimizer = adam(model.parameters(), lr=0.001)
+    return [train_step(model, one_batch, optimizer, max_grad_norm=1.0) for _ in range(n_overfit)]
 
 
 model = small_model()
@@ -661,34 +661,33 @@ print(notes_french, "->", right[0])
 # ## 7. Broken on purpose
 #
 # Four colleagues overfit the same batch, with the same model. Each has one slip in the training step. The
-# next cell makes their steps. **Run it without reading it.**
+# next cell makes the slips, around your own step. **Run it without reading it.**
 
 # %%
-def colleagues_step(name):
-    def step_on(model, batch, optimizer, max_grad_norm):
-        model.train()
-        decoder_input, labels = teacher_forcing(batch.tgt)
-        if name == "Elif":
-            decoder_input = labels = batch.tgt[:, 1:]
-        logits = model(batch.src, decoder_input)
-        if name == "Finn":
-            logits = logits.softmax(dim=-1)
-        loss = label_smoothed_loss(logits, labels, -1 if name == "Hugo" else model.pad_id)
-        if name != "Grace":
-            optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-        optimizer.step()
-        return loss.item()
+class Sabotaged(nn.Module):
+    def __init__(self, inside, name):
+        super().__init__()
+        self.inside, self.name = inside, name
+        self.pad_id = -1 if name == "Hugo" else inside.pad_id
 
-    return step_on
+    def forward(self, src_ids, tgt_ids):
+        if self.name == "Elif":
+            tgt_ids = one_batch.tgt[:, 1:]
+        logits = self.inside(src_ids, tgt_ids)
+        return logits.softmax(dim=-1) if self.name == "Finn" else logits
+
+
+class Forgetful(torch.optim.Adam):
+    def zero_grad(self, set_to_none=True):
+        pass
 
 
 curves, said = {"you": losses}, {"you": right}
 for name in ("Elif", "Finn", "Grace", "Hugo"):
-    model = small_model()
-    curves[name] = overfit(model, colleagues_step(name))
-    said[name] = translate(model, [fr for fr, _ in few_pairs], french, english)
+    inside = small_model()
+    adam = Forgetful if name == "Grace" else torch.optim.Adam
+    curves[name] = overfit(Sabotaged(inside, name), adam)
+    said[name] = translate(inside, [fr for fr, _ in few_pairs], french, english)
 
 # %%
 plots.lines(range(1, n_overfit + 1), curves, xlabel="step", ylabel="loss", title="Five training steps, four of them broken")

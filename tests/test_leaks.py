@@ -20,6 +20,10 @@ def handed_out():
     return {name: data.decode("utf-8") for name, data in (released | bundled).items()}
 
 
+# What every PyTorch training loop has, and lessons may show.
+COMMON = {"model.train()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"}
+
+
 def solution_lines(lesson):
     """The lines of code between the markers, but for those too plain to tell anything."""
     for cell in read_lesson(lesson).cells:
@@ -27,7 +31,7 @@ def solution_lines(lesson):
         for line in map(str.strip, cell.source.splitlines()):
             if line in (BEGIN, END):
                 inside = line == BEGIN
-            elif inside and len(re.sub(r"\W", "", line)) >= 10:
+            elif inside and line not in COMMON and len(re.sub(r"\W", "", line)) >= 10:
                 yield line
 
 

@@ -43,7 +43,7 @@ class Card:
         else:
             told = f"{sum(map(bool, verdict.aspects.values()))} of {len(verdict.aspects)} aspects pass"
             if verdict.score == 0:
-                told = f"not right yet, “{next(iter(verdict.aspects))}” comes first"
+                told = f"not right yet, “{self._first()}” comes first"
         points = f" ({verdict.score:g} of {verdict.checkset.max_score:g} points)" if self.graded else ""
         return f"{name}: {told}{points}"
 
@@ -96,6 +96,12 @@ class Card:
             told = f"yours does not pass its own check, and a mistake costs once. Look at {names} first"
             notes.append(("Note", f"checked with the course's own {names} in the place of yours: {told}."))
         return notes
+
+    def _first(self) -> str:
+        """The aspect of the question that went wrong first: the card tells of that one."""
+        failure, questions = self.verdict.failure, self.verdict.checkset.questions
+        asked = (question.aspect for question in questions if failure and question.says == failure.says)
+        return next(asked, next(iter(self.verdict.aspects)))
 
     def _shown(self) -> Mismatch | None:
         failure = self.verdict.failure

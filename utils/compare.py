@@ -69,7 +69,7 @@ def describe(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}" if value.ndim else f"the number {value.item()!r}"
     if isinstance(value, list):
-        return f"a list of {len(value)}"
+        return f"{len(value)} things in a list or tuple"
     return {str: "a text", dict: "a dict"}[type(value)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,18 @@ def ask(
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
-        return QUESTIONS[ask](lambda dtype: made(kind, build, options, parameters, seed, training, dtype), inputs, named)
+
+        def make(dtype: torch.dtype, filled: bool = True) -> nn.Module:
+            return made(kind, build, options, parameters, seed, training, dtype, filled)
+
+        return QUESTIONS[ask](make, inputs, named)
 
 
 def made(
-    kind: type, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool, dtype: torch.dtype
+    kind: type, build: list, options: dict, parameters: dict[str, str], seed: int, training: bool, dtype: torch.dtype,
+    filled: bool = True,
 ) -> nn.Module:  # fmt: skip
-    """A module of this kind with the recipe's numbers for its weights."""
+    """A module of this kind with the recipe's numbers for its weights; with its own where it is not to be filled."""
     module = kind(*build, **options)
     if not isinstance(module, nn.Module):
         raise Unfit(f"{kind.__name__} must be an nn.Module: write `class {kind.__name__}(nn.Module):`")
@@ -54,8 +60,9 @@ def made(
         raise Unfit(sentence)
     module.to(dtype)
     with torch.no_grad():
-        for name, parameter in module.named_parameters():
+        for name, parameter in module.named_parameters() if filled else ():
             parameter.copy_(torch.from_numpy(numbers(name, tuple(parameter.shape), seed)))
+    torch.manual_seed(seed)  # so that what dropout does hangs on no random number that building took
     return module.train(training)
 
 
@@ -89,10 +96,30 @@ def parameters(make: Callable, inputs: list, named: dict) -> dict[str, str]:
     return shapes(make(torch.float32))
 
 
+def start_values(make: Callable, inputs: list, named: dict) -> dict[str, torch.Tensor]:
+    """The numbers that the parameters have before anybody fills them."""
+    return {name: parameter.detach() for name, parameter in make(torch.float32, filled=False).named_parameters()}
+
+
+def part(make: Callable, inputs: list, named: dict) -> Any:
+    """What a member or method, whose path is `part`, returns (first) when it is called by itself; a number as it is."""
+    found = attrgetter(named["part"])(make(_dtype(inputs)))
+    result = found(*inputs) if callable(found) else found
+    return result[0] if isinstance(result, (tuple, list)) else result
+
+
 def gradients(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
-    """The gradient of a weighted sum of the (first) output, for each real input and each parameter."""
+    """The gradient of a weighted sum of the (first) output, for each real input and each parameter.
+
+    Of a parameter's gradient its sum weighted with the recipe's numbers, which tells it as well and is short.
+    """
     module = make(_dtype(inputs))
-    return _gradients(module, inputs, named, dict(module.named_parameters()))
+    found = _gradients(module, inputs, named, dict(module.named_parameters()))
+    for name, parameter in module.named_parameters():
+        gradient = found[f"gradient of {name}"]
+        weights = torch.from_numpy(numbers(f"gradient of {name}", tuple(parameter.shape), 0)).to(gradient.dtype)
+        found[f"gradient of {name}"] = round((gradient * weights).sum().item(), 6)
+    return found
 
 
 def dtypes(make: Callable, inputs: list, named: dict) -> dict[str, list[str]]:
@@ -183,7 +210,8 @@ class _Work(TorchDispatchMode):
 QUESTIONS: dict[str, Callable] = {
     question.__name__: question
     for question in (
-        output, again, parameters, gradients, dtypes, elsewhere, dropped_heads, steps, branches, work_by_length,
+        output, again, parameters, start_values, part, gradients, dtypes, elsewhere, dropped_heads,
+        steps, branches, work_by_length,
     )
 }  # fmt: skip
 
@@ -270,17 +298,18 @@ def _strange(got: dict[str, str], wanted: dict[str, str], module: nn.Module) -> 
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     if tied := sorted((names - got.keys()) & wanted.keys()):
         return f"`{tied[0]}` is the very same parameter as another one: every layer needs weights of its own"
-    if missing := sorted(wanted.keys() - got.keys()):
-        return f"there is no parameter `{missing[0]}`; this module has {_listed(got)}"
-    if strange := sorted(got.keys() - wanted.keys()):
-        return f"there is a parameter `{strange[0]}` that this module should not have"
+    strange = sorted(got.keys() - wanted.keys())
+    if missing := [name for name in wanted if name not in got]:
+        instead = f"it has {_listed(strange)} instead" if strange else "it has nothing instead"
+        return f"there is no parameter {_listed(missing)}; {instead}"
+    if strange:
+        return f"there is a parameter {_listed(strange)} that this module should not have"
     name = next(name for name in wanted if got[name] != wanted[name])
     return f"expected the parameter `{name}` to have shape {wanted[name]}, got {got[name]}"
 
 
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(f"`{name}`" for name in names[:6]) + (", …" if len(names) > 6 else "") if names else "none"
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def _dtype(inputs: list) -> torch.dtype:

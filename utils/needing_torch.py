@@ -7,11 +7,11 @@ parts before a submission runs, so that nothing a submission does to its own `ut
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
 
 
-@lru_cache(maxsize=None)
+@cache
 def part(name: str) -> ModuleType:
     """The module `utils.<name>`.
 

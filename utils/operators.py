@@ -36,6 +36,10 @@ class _Dispatched(TorchDispatchMode):
         super().__init__()
         self.saw = saw
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else PyTorch imports its compiler at the first call, which takes seconds
+
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         self.saw(function._schema.name.split("::")[-1])
         return function(*args, **(kwargs or {}))

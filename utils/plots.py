@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -68,8 +69,8 @@ STYLE = {
     "text.color": _INK,
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
-    "figure.constrained_layout.use": True,
 }
+instead: Callable[[], None] | None = None  # called in the place of drawing; the grader sets it where nobody would look
 _MAX_WIDTH = 8.3  # inches at 100 dots an inch: fits a notebook cell on a laptop
 _MAX_NUMBERS = 160  # a picture with more cells than this shows colours only
 _MAX_TICKS = 24
@@ -153,6 +154,30 @@ def _series(where: str, series: Any, shape: Sequence[int | str]) -> dict[str, np
 # ---------------------------------------------------------------------------------------------
 # drawing
 # ---------------------------------------------------------------------------------------------
+class _LeftOut(Exception):
+    """Nobody will look at this figure: what was to be drawn fits, and that is all."""
+
+
+def _figure(plot: Callable[..., None]) -> Callable[..., None]:
+    """A function that draws one figure: where nobody will look, it checks its arguments and stops at its style."""
+
+    @wraps(plot)
+    def draw(*args: Any, **kwargs: Any) -> None:
+        try:
+            plot(*args, **kwargs)
+        except _LeftOut:
+            instead()
+
+    return draw
+
+
+def _style(constrained: bool = True) -> Any:
+    """The settings that a figure is drawn with (a context manager)."""
+    if instead is not None:
+        raise _LeftOut
+    return plt.rc_context({**STYLE, "figure.constrained_layout.use": constrained})
+
+
 def _show(figure: plt.Figure) -> None:
     with warnings.catch_warnings():  # without a screen there is nothing to show, and that is fine
         warnings.filterwarnings("ignore", message=".*non-interactive.*")
@@ -251,6 +276,7 @@ def _grid(
     return across, down, size, crowded
 
 
+@_figure
 def attention(
     weights: Any,
     words: Sequence[str] | None = None,
@@ -291,7 +317,7 @@ def attention(
     is_small = n_q * n_k <= _MAX_NUMBERS
     high = 1.0 if is_small else max(np.nanmax(panels, initial=0.0), 1e-9)
     across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
-    with plt.rc_context(STYLE):
+    with _style():
         figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
         if title:
             figure.suptitle(title, fontsize=12)
@@ -311,6 +337,7 @@ def attention(
         _show(figure)
 
 
+@_figure
 def masks(
     mask: Any,
     words: Sequence[str] | None = None,
@@ -361,7 +388,7 @@ def masks(
     panel_titles = _labels("masks", "titles", titles, n_panels) or [""] * n_panels
 
     across, down, size, crowded = _grid(n_panels, n_q, n_k, row_labels, column_labels)
-    with plt.rc_context(STYLE):
+    with _style():
         figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
         if title:
             figure.suptitle(title, fontsize=12)
@@ -407,6 +434,7 @@ def _entry(value: np.generic) -> str:
     return str(bool(value)) if value.dtype == bool else _number(float(value), 0)
 
 
+@_figure
 def vectors(
     rows: Any,
     words: Sequence[str] | None = None,
@@ -460,7 +488,7 @@ def vectors(
     )
     height = 0.44 * n if n <= _MAX_TICKS else 4.0
     size = (left + sum(widths) + 0.15 * len(widths), height + (1.45 if is_crowded else 1.05))
-    with plt.rc_context(STYLE):
+    with _style():
         figure, axes = plt.subplots(
             1,
             len(named),
@@ -486,6 +514,7 @@ def _around_zero(numbers: np.ndarray) -> tuple[float, float]:
     return -reach, reach
 
 
+@_figure
 def bars(
     values: Any,
     words: Sequence[str],
@@ -509,7 +538,7 @@ def bars(
     words = [str(word) for word in words]
     named = _series("bars", values, (len(words),))
     thick = 0.8 / len(named)
-    with plt.rc_context(STYLE):
+    with _style():
         width = min(_MAX_WIDTH, max(4.5, 1.2 + len(words) * max(0.9, 0.55 * len(named))))
         figure, ax = plt.subplots(figsize=(width, 3.1 + (0.3 if len(named) > 1 else 0)))
         for turn, (name, array) in enumerate(named.items()):
@@ -538,6 +567,7 @@ def bars(
         _show(figure)
 
 
+@_figure
 def looks(
     words: Sequence[str],
     position: int,
@@ -565,7 +595,7 @@ def looks(
     reach = max(position, n - 1 - position, 1.6)  # the longest arc, in words
     top = 0.42 + _BEND / 2 * apart * reach + 0.25
     height = 0.42 + top + (0.3 if title else 0)
-    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
+    with _style(constrained=False):
         figure = plt.figure(figsize=(apart * n, height))
         ax = figure.add_axes((0, 0, 1, 1))
         ax.axis("off")
@@ -617,6 +647,7 @@ def _arc(step: int) -> str:
     return f"arc3,rad={-_BEND if step > 0 else _BEND}"
 
 
+@_figure
 def weighted_sum(
     weights: Any,
     values: Any,
@@ -651,7 +682,7 @@ def weighted_sum(
 
     wide = max(0.8 * d_v, 1.6)
     scale = min(1.0, (_MAX_WIDTH - 2.6) / (2 * wide + 0.9))
-    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
+    with _style(constrained=False):
         figure = plt.figure(figsize=(min(_MAX_WIDTH, 2 * wide + 3.5), 0.44 * (n + 1) + 1.7))
         grid = figure.add_gridspec(
             2,
@@ -686,6 +717,7 @@ def weighted_sum(
         _show(figure)
 
 
+@_figure
 def lines(
     x: Any,
     series: Mapping[str, Any],
@@ -717,7 +749,7 @@ def lines(
             )
     x = _array("lines", "x", x, ("n",))
     named = _series("lines", series, (len(x),))
-    with plt.rc_context(STYLE):
+    with _style():
         figure, ax = plt.subplots(figsize=(7.4, 3.5))
         for turn, (name, array) in enumerate(named.items()):
             ax.plot(
@@ -754,6 +786,7 @@ def _scale(ax: Any, which: str, scale: str, values: np.ndarray) -> None:
             axis.set_ticks([], minor=True)
 
 
+@_figure
 def clocks(
     angles: Any,
     words: Sequence[str] | None = None,
@@ -781,7 +814,7 @@ def clocks(
     left = 0.085 * max([len(label) for label in row_labels or [""]]) + 0.2
     apart = min(0.95, (_MAX_WIDTH - left) / n_clocks)
     wide, high = left + apart * n_clocks, apart * n + 0.35 + (0.35 if title else 0)
-    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
+    with _style(constrained=False):
         figure = plt.figure(figsize=(wide, high))
         ax = figure.add_axes((left / wide, 0, apart * n_clocks / wide, apart * n / high))
         ax.axis("off")
@@ -813,6 +846,7 @@ def clocks(
         _show(figure)
 
 
+@_figure
 def flow(
     boxes: Mapping[str, tuple[float, float, str]],
     arrows: Sequence[tuple[str, ...]],
@@ -839,7 +873,7 @@ def flow(
     columns = [place[0] for place in boxes.values()]
     rows = [place[1] for place in boxes.values()]
     across, down = max(columns) - min(columns), max(rows) - min(rows)
-    with plt.rc_context({**STYLE, "figure.constrained_layout.use": False}):
+    with _style(constrained=False):
         width = min(_MAX_WIDTH, 1.75 * across + 1.8)
         height = 0.95 * down + 1.0 + (0.4 if title else 0)
         figure = plt.figure(figsize=(width, height))

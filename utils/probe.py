@@ -68,6 +68,8 @@ def run(namespace: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         ):
             value = probe(function, args, kwargs)
     except NotImplementedError as error:
+        if str(error):  # not a stub's, but some library's
+            return {"status": "error", "type": "NotImplementedError", "message": _text_of(error)}
         other = _raiser(error)
         if other == name or not callable(namespace.get(other)):
             return {"status": "missing"}
@@ -153,9 +155,7 @@ def gradients(function: Callable, args: list, kwargs: dict) -> dict[str, Any]:
 
 def training_step(function: Callable, args: list, kwargs: dict) -> Any:
     """What a step of training does to a tiny model (see `utils.one_step`)."""
-    from utils import one_step  # needs torch
-
-    return one_step.ask(function, **kwargs)
+    return part("one_step").ask(function, **kwargs)
 
 
 def decoding(function: Callable, args: list, kwargs: dict) -> Any:

@@ -16,14 +16,14 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
-from nbgrader.plugins import CsvExportPlugin
 
-from grader.autograde import ClassAutograde, autograde, open_course, release_into_gradebook, worker_pool
+from grader.autograde import ClassAutograde, autograde, local_workers, open_course, release_into_gradebook
 from grader.grading import new_seed
 from grader.lessons import COURSE_ROOT, read_lesson
 from grader.options import add_limit_arguments, limits_of
 from grader.report import write_report
 from grader.submission import release_notebook
+from grader.transport import CarefulCsvExport
 
 ANSWERS = Path(__file__).parent / "answers"
 LESSONS = sorted(folder.name for folder in ANSWERS.iterdir() if folder.is_dir())
@@ -74,20 +74,21 @@ def make_class(root: Path) -> dict[str, dict[str, str]]:
     return told
 
 
-def open_demo(root: Path) -> ClassAutograde:
+def open_demo(root: Path, staged: Path = COURSE_ROOT / "build" / "source") -> ClassAutograde:
     """A course in `root` with the project's configuration, its staged sources and nothing else of it."""
     directories = {
         "root": str(root),
-        "source_directory": str(COURSE_ROOT / "build" / "source"),
+        "source_directory": str(staged),
         "release_directory": "release",
         "db_url": f"sqlite:///{root / 'gradebook.db'}",
     }
     return open_course(COURSE_ROOT, directories)
 
 
-def why(notebook: NotebookNode) -> str:
+def why(course: ClassAutograde, lesson: str, student: str) -> str:
     """What a graded submission lost points for, in a line."""
-    record = notebook.metadata["grader"]
+    folder = course.coursedir.format_path(course.coursedir.autograded_directory, student, lesson)
+    record = nbformat.read(Path(folder) / f"{lesson}.ipynb", as_version=4).metadata["grader"]
     if record["error"]:
         return record["error"]
     reasons: dict[str, list[dict[str, Any]]] = {}
@@ -122,15 +123,15 @@ def main(args: argparse.Namespace) -> int:
     release(COURSE_ROOT)
     told = make_class(root)
     course = open_demo(root)
-    with worker_pool(args.jobs, limits_of(args), args.unprotected) as pool:
-        seed, graded = new_seed(), {}
+    with local_workers(args.jobs, args.unprotected) as workers:
+        seed = new_seed()
         for lesson in LESSONS:
             release_into_gradebook(lesson, course)
-            graded[lesson] = autograde(lesson, course, pool, seed)
+            autograde(lesson, course, workers, seed, limits_of(args), args.unprotected)
             write_feedback(lesson, course)
             write_report(lesson, course, root / "reports")
     write_export(course, root / "grades.csv")
-    print_table(told, graded, gradebook_scores(course))
+    print_table(told, course)
     print(f"\nGradebook, feedback, reports and grades.csv: {args.folder}")
     return 0
 
@@ -142,8 +143,8 @@ def write_feedback(lesson: str, course: ClassAutograde) -> None:
 
 
 def write_export(course: ClassAutograde, target: Path) -> None:
-    """nbgrader's CSV export of all grades."""
-    export = CsvExportPlugin(config=course.config, to=str(target))
+    """The CSV export of all grades."""
+    export = CarefulCsvExport(config=course.config, to=str(target))
     with Gradebook(course.coursedir.db_url, course.coursedir.course_id) as gradebook:
         export.export(gradebook)
 
@@ -158,13 +159,14 @@ def gradebook_scores(course: ClassAutograde) -> dict[tuple[str, str], tuple[floa
         }
 
 
-def print_table(told: dict[str, dict[str, str]], graded: dict[str, Any], scores: dict) -> None:
+def print_table(told: dict[str, dict[str, str]], course: ClassAutograde) -> None:
     """One line a submission: what it is, its grade in the gradebook, what it lost points for."""
+    scores = gradebook_scores(course)
     for lesson, students in told.items():
         print(f"\n{lesson}")
         for student, description in students.items():
             score, most = scores[lesson, student]
             print(f"  {student:<6} {score:>4g}/{most:<4g} {description}")
-            reason = why(graded[lesson][student])
+            reason = why(course, lesson, student)
             if reason != "all right":
                 print(textwrap.fill(reason, 100, initial_indent=" " * 19, subsequent_indent=" " * 19))

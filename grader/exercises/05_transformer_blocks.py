@@ -57,44 +57,45 @@ def attention(rng):
     def ask(aspect, says, q, k, v, mask, zeros_exact=True, **options):
         return Case(aspect, says, q, k, v, mask=mask, zeros_exact=zeros_exact, **options)
 
-    yield Case("values", "three queries, four keys, no mask", *inputs())
-    yield Case("values", "two sentences", *inputs(2, n_q=2, n_k=3))
+    yield Case("values", "two queries, three keys, no mask", *inputs(n_q=2, n_k=3))
+    yield Case("values", "two sentences", *inputs(2, n_q=2, n_k=3, d_k=3, d_v=1))
     yield Case("values", "two sentences of three heads, mask=None", *inputs(2, 3, n_q=1, n_k=2, d_k=3), mask=None, hidden=True)
     yield Case("values", "one query, seven keys", *inputs(n_q=1, n_k=7, d_k=5), hidden=True)
     yield Case("values", "three axes in front", *inputs(2, 1, 3, n_q=4, n_k=5), hidden=True)
     again = "the same call twice, with other numbers between"
     yield Case("values", again, *inputs(n_q=2, n_k=3), probe="call_again", hidden=True)
 
-    yield ask("mask", "three words under a causal mask", *inputs(n_k=3), triangle(3))
+    yield ask("mask", "three words under a causal mask", *inputs(n_k=3, d_k=2, d_v=1), triangle(3))
     yield ask("mask", "three queries, five keys, some of them hidden", *inputs(n_k=5), some(rng, 3, 5), hidden=True)
     real = padded("110", "011")
-    yield ask("mask", "two sentences of three heads, each with padding", *inputs(2, 3, n_q=1, n_k=3), real)
+    yield ask("mask", "two sentences of three heads, each with padding", *inputs(2, 3, n_q=1, n_k=3, d_k=2, d_v=1), real)
     yield ask("mask", "two sentences, each with a mask of its own", *inputs(2, n_k=5), some(rng, 2, 3, 5), hidden=True)
     masks = padded("1110", "0111", "1101") & triangle(4)
     masks[1, :, 0] = torch.tensor([True, False, False, False])  # left padding would leave it nothing
     yield ask("mask", "decoder masks", *inputs(3, 2, n_q=4), masks, hidden=True)
 
-    mask = some(rng, 3, 4)
+    mask = some(rng, 2, 3)
     mask[1] = False
-    yield ask("nothing to look at", "the second query may look at nothing", *inputs(), mask)
-    left = padded("011", "001") & triangle(3)
-    yield ask("nothing to look at", "causal, with padding on the left", *inputs(2, 1, n_q=3, n_k=3, d_v=1), left)
+    yield ask("nothing to look at", "the second query may look at nothing", *inputs(n_q=2, n_k=3, d_v=1), mask)
+    left = padded("011") & triangle(3)
+    yield ask("nothing to look at", "causal, with padding on the left", *inputs(1, 1, n_q=3, n_k=3, d_k=2, d_v=1), left)
     everything = torch.zeros(2, 1, 1, dtype=torch.bool)
     yield ask("nothing to look at", "everything is hidden", *inputs(2), everything, hidden=True)
 
     def gradients(says, args, mask, **options):
         return Case("gradients", f"gradients {says}", *args, mask=mask, probe="gradients", **options)
 
-    yield gradients("under a mask", inputs(n_q=2, n_k=3, d_k=3), some(rng, 2, 3))
-    mask = some(rng, 3, 2)
+    yield gradients("under a mask", inputs(n_q=2, n_k=3, d_k=2, d_v=1, dtype=np.float64), some(rng, 2, 3))
+    mask = some(rng, 2, 3)
     mask[0] = False
-    yield gradients("where the first query may look at nothing", inputs(n_k=2, d_k=3), mask)
+    yield gradients("where the first query may look at nothing", inputs(n_q=2, n_k=3, d_k=2, d_v=1, dtype=np.float64), mask)
     yield gradients("without a mask", inputs(2, n_q=3, n_k=5), None, hidden=True)
+    left = padded("011", "001") & triangle(3)
     yield gradients("with padding on the left", inputs(2, 2, n_q=3, n_k=3), left, hidden=True)
 
     last = "float64 and large scores"
-    yield ask(last, "numbers in float64", *inputs(n_q=2, n_k=3, dtype=np.float64), some(rng, 2, 3))
-    q, k, v = inputs(dtype=np.float64)
+    yield ask(last, "numbers in float64", *inputs(n_q=1, n_k=3, dtype=np.float64), some(rng, 1, 3))
+    q, k, v = inputs(n_q=2, d_v=1, dtype=np.float64)
     mask = some(rng, 1, 4)
     q[:, 0], k[:, 0] = 1.0, 0.0
     k[~mask[0], 0] = 2e4  # divided by sqrt(4)
@@ -245,6 +246,11 @@ def maximum_of_everything_subtracted(q, k, v, mask=None):
     return weights @ v, weights
 
 
+@attention.mistake("`torch.sqrt` wants a tensor, and a size is a plain number. `number ** 0.5` is the root of a number.")
+def torch_sqrt_of_a_plain_number(q, k, v, mask=None):
+    return torch.softmax(q @ k.transpose(-1, -2) / torch.sqrt(k.shape[-1]), dim=-1)
+
+
 @attention.mistake("`.T` turns round all axes, those of sentences and heads too. Exchange only the last two axes of the keys.")
 def transpose_reverses_all_axes(q, k, v, mask=None):
     q @ k.permute(*reversed(range(k.ndim)))  # fails where there are axes in front
@@ -353,6 +359,26 @@ def hidden_scores_set_to_zero(q, k, v, mask=None):
     return hiding(lambda scores, mask: torch.softmax(scores * mask, dim=-1))(q, k, v, mask)
 
 
+@attention.mistake(
+    "Hidden scores become 0, an ordinary score, so hidden keys take their share in the softmax. Clearing their weights afterwards "
+    "comes too late: rows no longer add up to 1."
+)
+def scores_set_to_zero_and_weights_too(q, k, v, mask=None):
+    return hiding(lambda scores, mask: torch.softmax(scores * mask, dim=-1) * mask)(q, k, v, mask)
+
+
+@attention.mistake(
+    "You hide the scores of keys that may be looked at, and then clear the weights of the others: nothing is left. Where does "
+    "`masked_fill` put its number: where the mask is True, or False?"
+)
+def mask_inverted_at_the_scores(q, k, v, mask=None):
+    def hide(scores, mask):
+        empty = ~mask.any(dim=-1, keepdim=True)
+        return torch.softmax(scores.masked_fill(mask & ~empty, -torch.inf), dim=-1).masked_fill(~mask, 0.0)
+
+    return hiding(hide)(q, k, v, mask)
+
+
 @attention.mistake("Hidden scores become -10, which leaves hidden keys a small weight. The weight must be exactly 0.")
 def fill_of_minus_ten(q, k, v, mask=None):
     return hiding(lambda scores, mask: torch.softmax(scores.masked_fill(~mask, -10.0), dim=-1))(q, k, v, mask)
@@ -419,6 +445,50 @@ def nan_in_the_gradients(q, k, v, mask=None):
         return torch.softmax(scores + to_add, dim=-1).nan_to_num()
 
     return hiding(hide)(q, k, v, mask)
+
+
+@attention.mistake(
+    "You change in place what softmax gave you (`weights[…] = 0`, or a method that ends in `_`). `backward` still needs it as it "
+    "was: make a new tensor with `masked_fill` or `torch.where`."
+)
+def softmax_changed_in_place(q, k, v, mask=None):
+    def hide(scores, mask):
+        empty = ~mask.any(dim=-1, keepdim=True)
+        weights = torch.softmax(scores.masked_fill(~(mask | empty), -torch.inf), dim=-1)
+        return weights.masked_fill_(~mask, 0.0)
+
+    return hiding(hide)(q, k, v, mask)
+
+
+@attention.mistake(
+    "A row with nothing to look at has weights of 0, but an output: you mix the values before those weights are cleared. Mix them last."
+)
+def output_from_before_the_weights_are_cleared(q, k, v, mask=None):
+    if mask is None:
+        return right_attention(q, k, v)
+    empty = ~mask.any(dim=-1, keepdim=True)
+    return right_attention(q, k, v, mask | empty)[0], right_attention(q, k, v, mask)[1]
+
+
+@attention.mistake("`any` without `keepdim=True` loses the axis of the keys, and what it gives no longer fits the mask. Keep the axis.")
+def keepdim_of_any_forgotten(q, k, v, mask=None):
+    return hiding(lambda scores, mask: weights_of(scores, mask | ~mask.any(dim=-1)))(q, k, v, mask)
+
+
+@attention.mistake("`np.exp` and its like make NumPy arrays, which keep no record, so no gradient can come back. Use PyTorch's: `torch.softmax`.")
+def softmax_by_numpy(q, k, v, mask=None):
+    def exp(scores):
+        return torch.as_tensor(np.exp(scores))
+
+    scores = scores_of(q, k)
+    if mask is None:
+        exps = exp(scores - scores.amax(dim=-1, keepdim=True))
+        return exps / exps.sum(dim=-1, keepdim=True) @ v, exps / exps.sum(dim=-1, keepdim=True)
+    empty = ~mask.any(dim=-1, keepdim=True)
+    scores = scores.masked_fill(~(mask | empty), -torch.inf)
+    exps = exp(scores - scores.amax(dim=-1, keepdim=True))
+    weights = (exps / exps.sum(dim=-1, keepdim=True)).masked_fill(~mask, 0.0)
+    return weights @ v, weights
 
 
 @attention.mistake("Output and weights are right, but the record is cut at the weights, so queries and keys get no gradient. Leave out `.detach()` and the like.")
@@ -520,26 +590,26 @@ def MultiHeadAttention(rng):
     def ask(aspect, says, build, *inputs, **options):
         return ModuleCase(aspect, says, build, inputs, seed=seed_of(rng), **options)
 
+    yield ask("members", "names and shapes of the parameters", (6, 3), ask="parameters")
     x = numbers(rng, 1, 3, 6)
     yield ask("values", "one sentence of three words, two heads", (6, 2), x, x, x)
     x = numbers(rng, 2, 2, 3)
-    yield ask("values", "two sentences of two words, one head", (3, 1), x, x, x)
+    yield ask("values", "two sentences of two words, one head", (3, 1), x, x, x, hidden=True)
     x = numbers(rng, 4, 5, 12)
     yield ask("values", "four sentences of five words, three heads", (12, 3), x, x, x, hidden=True)
     x = numbers(rng, 2, 3, 4)
     yield ask("values", "the same call twice, with other numbers between", (4, 2), x, x, x, ask="again", hidden=True)
 
-    yield ask("members", "names and shapes of the parameters", (6, 3), ask="parameters")
     yield ask("members", "names and shapes for another size", (8, 4), ask="parameters", hidden=True)
     yield ask("members", "six features for four heads", (6, 4), ask="parameters")
 
-    query, key, value = numbers(rng, 2, 2, 4), numbers(rng, 2, 3, 4), numbers(rng, 2, 3, 4)
-    yield ask("other lengths", "two words look at three, in two sentences", (4, 2), query, key, value)
+    query, key, value = numbers(rng, 2, 1, 4), numbers(rng, 2, 3, 4), numbers(rng, 2, 3, 4)
+    yield ask("other lengths", "one word looks at three, in two sentences", (4, 2), query, key, value)
     query, key, value = numbers(rng, 2, 7, 8), numbers(rng, 2, 3, 8), numbers(rng, 2, 3, 8)
     yield ask("other lengths", "seven words look at three", (8, 4), query, key, value, hidden=True)
 
-    x = numbers(rng, 3, 2, 4)
-    yield ask("mask", "three sentences, two of them padded", (4, 2), x, x, x, mask=padded("10", "01", "11"), zeros_exact=True)
+    x = numbers(rng, 3, 2, 2)
+    yield ask("mask", "three sentences, two of them padded", (2, 2), x, x, x, mask=padded("10", "01", "11"), zeros_exact=True)
     x, mask = numbers(rng, 2, 4, 6), some(rng, 4, 4)
     yield ask("mask", "one mask for all sentences", (6, 3), x, x, x, mask=mask, hidden=True, zeros_exact=True)
     x = numbers(rng, 3, 4, 6)
@@ -670,6 +740,42 @@ class heads_left_behind_the_words(Heads):
         return x.flatten(2)
 
 
+@MultiHeadAttention.mistake(
+    "The heads stay behind the words when you split (the exchange of two axes is forgotten), so attention takes heads for words. "
+    "Bring them before the words."
+)
+class axes_exchanged_only_in_merging(Heads):
+    def split(self, x):
+        return x.reshape(*x.shape[:-1], self.n_heads, self.d_head)
+
+
+@MultiHeadAttention.mistake(
+    "You exchange the last two axes, and so take features for words. Which two axes hold words and heads after the `reshape`? "
+    "Those have to change places."
+)
+class last_two_axes_exchanged(Heads):
+    def split(self, x):
+        return x.reshape(*x.shape[:-1], self.n_heads, self.d_head).transpose(-1, -2)
+
+    def merge(self, x):
+        return x.transpose(-1, -2).flatten(2)
+
+
+@MultiHeadAttention.mistake("n_heads and d_head have changed places in your `reshape`, so the features are cut into d_head heads. The heads come first.")
+class n_heads_and_d_head_swapped(Heads):
+    def split(self, x):
+        return x.reshape(*x.shape[:-1], self.d_head, self.n_heads).transpose(1, 2)
+
+
+@MultiHeadAttention.mistake("There are no heads at all: attention gets `(batch, n, d_model)` as it comes from the linear layers. Split the features first.")
+class heads_never_made(Heads):
+    def split(self, x):
+        return x
+
+    def merge(self, x):
+        return x
+
+
 @MultiHeadAttention.mistake("There is one head of full width: the features are never split.")
 class not_split_at_all(Heads):
     def split(self, x):
@@ -699,6 +805,37 @@ class heads_joined_along_the_words(Heads):
 
 @MultiHeadAttention.mistake("What the heads found is returned as it is. `w_o` has still to mix it.")
 class w_o_not_applied(Heads):
+    def finish(self, merged, weights):
+        return merged, weights
+
+
+def by_weight(linear, bias):
+    """What comes of `x @ linear.weight`, with or without the bias."""
+    return lambda x: x @ linear.weight + (linear.bias if bias else 0)
+
+
+@MultiHeadAttention.mistake("You multiply by `weight` as it is, and nn.Linear keeps it the other way round. Call the layer instead, `self.w_q(query)`: that adds the bias too.")
+class multiplied_by_the_weight_as_it_is(Heads):
+    bias = False
+
+    def project(self, query, key, value):
+        layers = (self.w_q, self.w_k, self.w_v)
+        return [by_weight(layer, self.bias)(x) for layer, x in zip(layers, (query, key, value))]
+
+    def finish(self, merged, weights):
+        return by_weight(self.w_o, self.bias)(merged), weights
+
+
+@MultiHeadAttention.mistake("You multiply by `weight` as it is, and nn.Linear keeps it the other way round. Call the layer instead: `self.w_q(query)`.")
+class weight_as_it_is_plus_bias(multiplied_by_the_weight_as_it_is):
+    bias = True
+
+
+@MultiHeadAttention.mistake("`w_o` is applied to the values, before attention mixes them. It comes last, on the merged heads.")
+class w_o_applied_to_the_values(Heads):
+    def project(self, query, key, value):
+        return self.w_q(query), self.w_k(key), self.w_o(self.w_v(value))
+
     def finish(self, merged, weights):
         return merged, weights
 
@@ -838,8 +975,8 @@ class no_dropout(Heads):
 
 
 @MultiHeadAttention.mistake(
-    "Dropout is active in evaluation mode too. `F.dropout` knows no mode unless you pass `training=self.training`; `nn.Dropout` "
-    "does it by itself."
+    "Dropout is active in evaluation mode too. Make an `nn.Dropout` in `__init__`, where it hears of the mode; one made in `forward`, "
+    "and `F.dropout`, do not."
 )
 class dropout_in_evaluation_too(Heads):
     def mix(self, weights, v):
@@ -851,6 +988,13 @@ class dropout_without_making_up_for_it(Heads):
     def mix(self, weights, v):
         keep = torch.rand_like(weights) >= self.drop.p
         return (weights * keep if self.training else weights) @ v
+
+
+@MultiHeadAttention.mistake("Dropout has a rate of its own: `nn.Dropout()` drops half if you say nothing. Hand it the rate.")
+class dropout_at_a_rate_of_its_own(Heads):
+    def __init__(self, d_model, n_heads, dropout=0.0):
+        super().__init__(d_model, n_heads)
+        self.drop = nn.Dropout()
 
 
 @MultiHeadAttention.mistake("Dropout acts on the scores, where a 0 is an ordinary score. It is to act on the weights, after the softmax.")
@@ -912,6 +1056,12 @@ class layers_in_a_plain_list(Heads):
         self.layers = [nn.Linear(d_model, d_model) for _ in range(4)]
 
 
+@MultiHeadAttention.mistake("The work is left to PyTorch's nn.MultiheadAttention. Here you write it yourself, from four linear layers and your `attention`.")
+class pytorchs_own_inside(Heads):
+    def build(self, d_model):
+        self.mha = nn.MultiheadAttention(d_model, self.n_heads, batch_first=True)
+
+
 @MultiHeadAttention.mistake("One layer makes queries, keys and values together. Here they are three, `w_q`, `w_k` and `w_v`.")
 class one_layer_for_q_k_v(Heads):
     def build(self, d_model):
@@ -970,11 +1120,12 @@ def LayerNorm(rng):
     def ask(aspect, says, build, *inputs, **options):
         return ModuleCase(aspect, says, build, inputs, seed=seed_of(rng), **options)
 
+    yield ask("members", "names and shapes of the parameters", (6,), ask="parameters")
     yield ask("values", "two sentences of three words", (4,), 2 * numbers(rng, 2, 3, 4) + 1)
     yield ask("values", "four sentences of two words", (8,), 3 * numbers(rng, 4, 2, 8) - 2, hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (4,), numbers(rng, 3, 2, 4), ask="again", hidden=True)
     yield ask("values", "in training mode", (4,), numbers(rng, 3, 2, 4), training=True, hidden=True)
-    yield ask("members", "names and shapes of the parameters", (6,), ask="parameters")
+    yield ask("members", "the numbers that gain and bias start with", (3,), ask="start_values")
     yield ask("members", "names and shapes for another size", (3,), ask="parameters", hidden=True)
     yield ask("eps", "eps = 0.5", (4,), numbers(rng, 1, 2, 4), options={"eps": 0.5})
     x = numbers(rng, 1, 2, 4)
@@ -1182,6 +1333,48 @@ class gain_and_bias_no_parameters(Norm):
         self.weight, self.bias, self.eps = torch.ones(d_model), torch.zeros(d_model), eps
 
 
+@LayerNorm.mistake("The gain starts as zeros, so every word becomes 0, whatever it was. What leaves a number as it is when you multiply by it?")
+class gain_starts_as_zeros(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.weight = nn.Parameter(torch.zeros(d_model))
+
+
+@LayerNorm.mistake("The bias starts as ones, which moves every word away from mean 0. What leaves a number as it is when you add it?")
+class bias_starts_as_ones(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.bias = nn.Parameter(torch.ones(d_model))
+
+
+@LayerNorm.mistake("Gain and bias have changed places at the start: the gain begins as zeros and the bias as ones.")
+class start_values_swapped(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.ones(d_model))
+
+
+@LayerNorm.mistake("The gain starts with random numbers. It starts as ones, so that at first the norm is all that happens.")
+class gain_starts_at_random(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.weight = nn.Parameter(torch.randn(d_model))
+
+
+@LayerNorm.mistake("Gain and bias start with random numbers. They start as ones and zeros, so that at first the norm is all that happens.")
+class gain_and_bias_start_at_random(Norm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps)
+        self.weight, self.bias = nn.Parameter(torch.randn(d_model)), nn.Parameter(torch.randn(d_model))
+
+
+@LayerNorm.mistake("The work is left to PyTorch's nn.LayerNorm. Here you write it yourself, with two parameters of your own.")
+class pytorchs_layer_norm_inside(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.norm = nn.LayerNorm(d_model, eps)
+
+
 @LayerNorm.mistake("Gain and bias are one number each. Each feature has its own: the shape is (d_model,).")
 class one_gain_for_all_features(Norm):
     def __init__(self, d_model, eps=1e-5):
@@ -1208,6 +1401,18 @@ class mean_and_variance_cut_from_the_record(Norm):
         return self.finish((x - self.mean(x).detach()) / self.spread(x).detach())
 
 
+@LayerNorm.mistake("The variance is cut from the record (`detach`, `item`, `no_grad`), so gradients miss that it depends on x as well.")
+class variance_cut_from_the_record(Norm):
+    def forward(self, x):
+        return self.finish((x - self.mean(x)) / self.spread(x).detach())
+
+
+@LayerNorm.mistake("Gain and bias are cut from the record (`.data`, `.detach()`), so they get no gradient and never learn. Use them as they are.")
+class gain_and_bias_cut_from_the_record(Norm):
+    def finish(self, x):
+        return x * self.weight.data + self.bias.data
+
+
 @LayerNorm.mistake("The result is float32 even where the input is float64. Leave out the conversion.")
 class normalised_in_float32(Norm):
     def forward(self, x):
@@ -1229,11 +1434,11 @@ def FeedForward(rng):
     def ask(aspect, says, build, *inputs, **options):
         return ModuleCase(aspect, says, build, inputs, seed=seed_of(rng), **options)
 
+    yield ask("members", "names and shapes of the parameters", (4, 7), ask="parameters")
     yield ask("values", "two sentences of three words", (4, 6), numbers(rng, 2, 3, 4))
     yield ask("values", "three sentences of five words", (6, 24), numbers(rng, 3, 5, 6), hidden=True)
     yield ask("values", "d_ff smaller than d_model", (6, 2), numbers(rng, 2, 3, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (4, 5), numbers(rng, 3, 2, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (4, 7), ask="parameters")
     yield ask("members", "names and shapes for another size", (3, 12), ask="parameters", hidden=True)
     yield ask("other axes", "one word alone, (d_model,)", (4, 6), numbers(rng, 4))
     yield ask("other axes", "four axes", (3, 5), numbers(rng, 2, 1, 2, 3))
@@ -1330,6 +1535,30 @@ class minimum_for_maximum(Feed):
         return self.linear_1(x).clamp(max=0)
 
 
+@FeedForward.mistake("Python's `max` asks a whole tensor whether it is larger than 0, which has no answer. `torch.relu` works on each number.")
+class pythons_max(Feed):
+    def wide(self, x):
+        return max(0, self.linear_1(x))
+
+
+@FeedForward.mistake("`torch.max` and `torch.maximum` compare two tensors, and 0 is a plain number. `torch.relu` does what you want.")
+class torch_max_with_a_number(Feed):
+    def wide(self, x):
+        return torch.max(0, self.linear_1(x))
+
+
+@FeedForward.mistake("`torch.max` and `torch.maximum` compare two tensors, and 0 is a plain number. `torch.relu` does just what you want.")
+class torch_maximum_with_a_number(Feed):
+    def wide(self, x):
+        return torch.maximum(self.linear_1(x), 0)
+
+
+@FeedForward.mistake("`nn.ReLU` is a module: `nn.ReLU(h)` makes one, and applies it to nothing. Write `torch.relu(h)`, or `nn.ReLU()(h)`.")
+class relu_module_built_instead_of_called(Feed):
+    def wide(self, x):
+        return nn.ReLU(self.linear_1(x))
+
+
 @FeedForward.mistake("The output has its input added. That is the residual connection, which the encoder layer adds, not this module.")
 class residual_inside(Feed):
     def forward(self, x):
@@ -1349,7 +1578,7 @@ class words_mixed(Feed):
         return super().forward(x.mean(dim=-2, keepdim=True).expand_as(x) if x.ndim > 1 else x)
 
 
-@FeedForward.mistake("Dropout acts on the output. It belongs between ReLU and the second layer.")
+@FeedForward.mistake("Dropout acts on the output, be it alone or a second time. It belongs between ReLU and the second layer, and nothing follows that.")
 class dropout_at_the_end(Feed):
     def forward(self, x):
         return self.drop(self.linear_2(self.wide(x)))
@@ -1361,6 +1590,13 @@ class dropout_at_the_beginning(Feed):
         return self.linear_2(self.wide(self.drop(x)))
 
 
+@FeedForward.mistake("Dropout has a rate of its own: `nn.Dropout()` drops half if you say nothing. Hand it the rate.")
+class dropout_at_a_rate_of_its_own(Feed):
+    def __init__(self, d_model, d_ff, dropout=0.0):
+        super().__init__(d_model, d_ff)
+        self.drop = nn.Dropout()
+
+
 @FeedForward.mistake("Dropout is not used. It belongs between ReLU and the second layer.")
 class dropout_not_used(Feed):
     def forward(self, x):
@@ -1368,8 +1604,8 @@ class dropout_not_used(Feed):
 
 
 @FeedForward.mistake(
-    "Dropout is active in evaluation mode too. `F.dropout` knows no mode unless you pass `training=self.training`; `nn.Dropout` does "
-    "it by itself."
+    "Dropout is active in evaluation mode too. Make an `nn.Dropout` in `__init__`, where it hears of the mode; one made in `forward`, "
+    "and `F.dropout`, do not."
 )
 class dropout_active_in_evaluation(Feed):
     def forward(self, x):
@@ -1433,10 +1669,10 @@ def EncoderLayer(rng):
     def ask(aspect, says, build, *inputs, **options):
         return ModuleCase(aspect, says, build, inputs, seed=seed_of(rng), **options)
 
+    yield ask("members", "names and shapes of the parameters", (4, 2, 6), ask="parameters")
     yield ask("values", "one sentence of three words", (4, 2, 6), numbers(rng, 1, 3, 4))
     yield ask("values", "four sentences of five words", (6, 3, 8), numbers(rng, 4, 5, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (4, 2, 5), numbers(rng, 3, 2, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (6, 3, 10), ask="parameters", hidden=True)
     yield ask("other lengths", "two sentences of two words", (4, 2, 5), numbers(rng, 2, 2, 4))
     yield ask("other lengths", "two sentences of one word", (6, 2, 7), numbers(rng, 2, 1, 6), hidden=True)
@@ -1451,9 +1687,15 @@ def EncoderLayer(rng):
     yield ask("dropout", "rate 1, in training", (4, 2, 6), x, options={"dropout": 1.0}, training=True)
     yield ask("dropout", "rate 1, in evaluation mode", (4, 2, 6), x, options={"dropout": 1.0})
     yield ask("dropout", "rate 0, in training", (4, 2, 6), x, training=True, hidden=True)
+    for part, args in {"self_attention": (x, x, x), "feed_forward": (x,)}.items():
+        says = f"rate 1, in training: what `{part}` returns by itself"
+        yield ask("dropout", says, (4, 2, 6), *args, options={"dropout": 1.0}, training=True, ask="part", part=part)
     yield ask("dtype and device", "the dtype of the result, for float32 and float64", (4, 2, 6), x, ask="dtypes")
     yield ask("dtype and device", "all tensors on one device", (4, 2, 6), x, ask="elsewhere")
     yield ask("dtype and device", "numbers in float64", (4, 2, 6), numbers(rng, 2, 3, 4, dtype=np.float64), hidden=True)
+
+
+Heads.forward.__qualname__ = "MultiHeadAttention.forward"  # as an error about its arguments names the learner's
 
 
 class Layer(nn.Module):
@@ -1507,6 +1749,13 @@ class second_residual_from_the_layers_input(Layer):
     def forward(self, x, mask=None):
         h = self.add_and_norm(x, self.attend(x, mask), self.norm_1)
         return self.norm_2(x + self.drop(self.feed_forward(h)))
+
+
+@EncoderLayer.mistake("The second line starts from the layer's input, and what attention found is lost. It starts from the result of the first line.")
+class second_line_starts_from_the_layers_input(Layer):
+    def forward(self, x, mask=None):
+        self.add_and_norm(x, self.attend(x, mask), self.norm_1)
+        return self.add_and_norm(x, self.feed_forward(x), self.norm_2)
 
 
 @EncoderLayer.mistake("Feed-forward reads the layer's input. It should read the result of the first Add & Norm.")
@@ -1604,6 +1853,24 @@ class attentions_pair_not_unpacked(Layer):
         return self.self_attention(x, x, x, mask)
 
 
+@EncoderLayer.mistake("You add the attention weights to the words. Attention gives back output and weights, in this order: take the first, `[0]`.")
+class weights_taken_for_the_output(Layer):
+    def attend(self, x, mask):
+        return self.self_attention(x, x, x, mask)[1]
+
+
+@EncoderLayer.mistake("Attention gets `x` once, and wants it three times: as query, as key and as value.")
+class words_given_only_once(Layer):
+    def attend(self, x, mask):
+        return self.self_attention(x, mask=mask)[0]
+
+
+@EncoderLayer.mistake("Attention gets `x` once, and takes the mask for the key. It wants `x` three times: as query, as key and as value.")
+class mask_taken_for_the_key(Layer):
+    def attend(self, x, mask):
+        return self.self_attention(x, mask)[0]
+
+
 @EncoderLayer.mistake("The layer returns the attention weights as well. Only the output is wanted, so that layers can be stacked.")
 class weights_returned_as_well(Layer):
     def forward(self, x, mask=None):
@@ -1661,8 +1928,8 @@ class dropout_after_feed_forward_alone(Layer):
 
 
 @EncoderLayer.mistake(
-    "Dropout is active in evaluation mode too. `F.dropout` knows no mode unless you pass `training=self.training`; `nn.Dropout` does it "
-    "by itself."
+    "Dropout is active in evaluation mode too. Make an `nn.Dropout` in `__init__`, where it hears of the mode; one made in `forward`, "
+    "and `F.dropout`, do not."
 )
 class dropout_without_a_mode(Layer):
     def add_and_norm(self, x, found, norm):
@@ -1673,6 +1940,45 @@ class dropout_without_a_mode(Layer):
 class dropout_rate_ignored(Layer):
     def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
         super().__init__(d_model, n_heads, d_ff)
+
+
+@EncoderLayer.mistake(
+    "The dropout rate does not reach the parts: neither attention nor feed-forward drops anything by itself. Hand it on to both when "
+    "you make them."
+)
+class dropout_rate_not_handed_on(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.self_attention, self.feed_forward = Heads(d_model, n_heads), Feed(d_model, d_ff)
+
+
+@EncoderLayer.mistake("The dropout rate does not reach attention, which drops nothing by itself. Hand it on when you make it.")
+class dropout_rate_not_handed_on_to_attention(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.self_attention = Heads(d_model, n_heads)
+
+
+@EncoderLayer.mistake("The dropout rate does not reach feed-forward, which drops nothing by itself. Hand it on when you make it.")
+class dropout_rate_not_handed_on_to_feed_forward(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.feed_forward = Feed(d_model, d_ff)
+
+
+@EncoderLayer.mistake("The norms get the dropout rate, and take it for `eps`. Norms drop nothing: give them d_model alone.")
+class dropout_rate_taken_for_eps(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.norm_1, self.norm_2 = Norm(d_model, dropout), Norm(d_model, dropout)
+
+
+@EncoderLayer.mistake("The norms are hidden in a plain list, where nn.Module does not look. Assign each to `self`: `norm_1`, `norm_2`.")
+class norms_in_a_plain_list(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        del self.norm_1, self.norm_2
+        self.norms = [Norm(d_model), Norm(d_model)]
 
 
 @EncoderLayer.mistake("The parts are hidden in a plain list, where nn.Module does not look, so the layer has no parameters. Assign each to `self`.")

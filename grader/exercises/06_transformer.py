@@ -70,11 +70,11 @@ def asking(rng):
 )
 def Embeddings(rng):
     ask, ids = asking(rng), lambda *shape: torch.from_numpy(rng.integers(0, 5, size=shape))
+    yield ask("members", "names and shapes of the parameters", (5, 4, 6), ask="parameters")
     yield ask("values", "two sentences of three words", (5, 4, 6), ids(2, 3))
     yield ask("values", "three sentences of two words", (5, 6, 7), ids(3, 2))
     yield ask("values", "four sentences of five words", (5, 8, 9), ids(4, 5), hidden=True)
     yield ask("values", "the same call twice, with other words between", (5, 4, 6), ids(2, 3), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (5, 4, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (11, 6, 20), ask="parameters", hidden=True)
     yield ask("other lengths", "one word alone", (5, 4, 6), ids(1, 1))
     yield ask("other lengths", "sentences as long as max_len, longer than the vocabulary", (3, 4, 5), ids(2, 5) % 3)
@@ -244,6 +244,13 @@ class as_many_positions_as_words_in_the_vocabulary(Words):
         super().__init__(vocab_size, d_model, vocab_size, dropout)
 
 
+@Embeddings.mistake("The encoding's sizes have changed places: it has max_len rows, d_model wide.")
+class sizes_of_the_encoding_swapped(Words):
+    def __init__(self, vocab_size, d_model, max_len, dropout=0.0):
+        super().__init__(vocab_size, d_model, max_len, dropout)
+        self.keep(encoding(d_model, max_len))
+
+
 @Embeddings.mistake("The last rows of the encoding are added. A sentence begins at position 0.")
 class last_rows_of_the_encoding(Words):
     def rows(self, ids):
@@ -340,11 +347,11 @@ def DecoderLayer(rng):
     def pair(batch, n_tgt, n_src, d_model, dtype=np.float32):
         return numbers(rng, batch, n_tgt, d_model, dtype=dtype), numbers(rng, batch, n_src, d_model, dtype=dtype)
 
+    yield ask("members", "names and shapes of the parameters", (4, 2, 6), ask="parameters")
     yield ask("values", "one sentence, two words and three in the memory", (4, 2, 6), *pair(1, 2, 3, 4))
     yield ask("values", "as many words as in the memory, two and two", (4, 2, 3), *pair(1, 2, 2, 4))
     yield ask("values", "three sentences, four words and one in the memory", (6, 3, 8), *pair(3, 4, 1, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (4, 2, 5), *pair(3, 2, 4, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (6, 3, 10), ask="parameters", hidden=True)
     yield ask("masks", "a causal mask", (4, 2, 5), *pair(1, 3, 3, 4), self_mask=triangle(3))
     yield ask("masks", "padding in the memory", (4, 2, 5), *pair(3, 1, 4, 4), memory_mask=padded("1110", "0111", "1011"))
@@ -356,6 +363,10 @@ def DecoderLayer(rng):
     yield ask("gradients", "gradients under both masks", (4, 2, 5), *pair(2, 4, 4, 4), ask="gradients", hidden=True, **both)
     x, memory = pair(1, 1, 2, 4)
     yield ask("dropout", "rate 1, in training", (4, 2, 6), x, memory, options={"dropout": 1.0}, training=True)
+    rate = {"options": {"dropout": 1.0}, "training": True, "ask": "part"}
+    yield ask("dropout", "rate 1, in training, `self_attention` alone", (4, 2, 6), x, x, x, part="self_attention", **rate)
+    yield ask("dropout", "rate 1, in training, `cross_attention` alone", (4, 2, 6), x, memory, memory, part="cross_attention", **rate)
+    yield ask("dropout", "rate 1, in training, `feed_forward` alone", (4, 2, 6), x, part="feed_forward", **rate)
     yield ask("dropout", "rate 1, in evaluation mode", (4, 2, 6), x, memory, options={"dropout": 1.0})
     yield ask("dropout", "rate 0, in training", (4, 2, 6), x, memory, training=True, hidden=True)
     yield ask("dtype and device", "the dtype of the result, for float32 and float64", (4, 2, 6), x, memory, ask="dtypes")
@@ -795,6 +806,54 @@ class dropout_rate_ignored(Layer):
         super().__init__(d_model, n_heads, d_ff)
 
 
+@DecoderLayer.mistake("The attentions are made without the dropout rate. They take one, beside the layer's own dropout.")
+class attentions_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.self_attention, self.cross_attention = Heads(d_model, n_heads), Heads(d_model, n_heads)
+
+
+@DecoderLayer.mistake("`cross_attention` is made without the dropout rate. All three parts take one.")
+class cross_attention_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.cross_attention = Heads(d_model, n_heads)
+
+
+@DecoderLayer.mistake("`feed_forward` is made without the dropout rate. It takes one, beside the layer's own dropout.")
+class feed_forward_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.feed_forward = Feed(d_model, d_ff)
+
+
+@DecoderLayer.mistake("None of the three parts is made with the dropout rate. All take one, beside the layer's own dropout.")
+class parts_without_the_rate(Layer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+        self.self_attention, self.cross_attention = Heads(d_model, n_heads), Heads(d_model, n_heads)
+        self.feed_forward = Feed(d_model, d_ff)
+
+
+@DecoderLayer.mistake("`cross_attention` looks at the sentence too, where `self_attention` should. Each has weights of its own.")
+class cross_attention_used_twice(Layer):
+    def listen(self, x, mask):
+        return self.cross_attention(x, x, x, mask)[0]
+
+
+@DecoderLayer.mistake("`norm_1` and `norm_2` have changed places: `norm_1` belongs to self-attention, `norm_2` to cross-attention.")
+class first_two_norms_swapped(Layer):
+    def add_and_norm(self, x, found, norm):
+        other = {self.norm_1: self.norm_2, self.norm_2: self.norm_1, self.norm_3: self.norm_3}
+        return super().add_and_norm(x, found, other[norm])
+
+
+@DecoderLayer.mistake("`memory_mask` is turned round: words look at the source's padding. True means “may be looked at” here.")
+class memory_mask_the_wrong_way_round(Layer):
+    def forward(self, x, memory, self_mask=None, memory_mask=None):
+        return super().forward(x, memory, self_mask, None if memory_mask is None else ~memory_mask)
+
+
 @DecoderLayer.mistake("`self_attention` and `cross_attention` are one and the same module. Each has weights of its own: make two.")
 class one_attention_under_two_names(Layer):
     def __init__(self, d_model, n_heads, d_ff, dropout=0.0):
@@ -876,11 +935,11 @@ class open_mask_made_on_the_cpu(Layer):
 @LESSON.exercise(aspects={"values": 2, "members": 1, "mask": 1, "gradients": 1, "dropout": 1, "dtype and device": 1})
 def Encoder(rng):
     ask = asking(rng)
+    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("values", "two layers, one sentence of three words", (2, 4, 2, 6), numbers(rng, 1, 3, 4))
     yield ask("values", "three layers, two sentences of two words", (3, 4, 2, 5), numbers(rng, 2, 2, 4))
     yield ask("values", "one layer alone", (1, 6, 3, 8), numbers(rng, 2, 3, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (2, 4, 2, 5), numbers(rng, 3, 2, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (3, 6, 3, 10), ask="parameters", hidden=True)
     mask = padded("110", "011", "101")
     yield ask("mask", "three sentences with padding", (2, 4, 2, 5), numbers(rng, 3, 3, 4), mask=mask)
@@ -952,11 +1011,11 @@ def Decoder(rng):
     def pair(batch, n_tgt, n_src, d_model, dtype=np.float32):
         return numbers(rng, batch, n_tgt, d_model, dtype=dtype), numbers(rng, batch, n_src, d_model, dtype=dtype)
 
+    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("values", "two layers, two words and three in the memory", (2, 4, 2, 6), *pair(1, 2, 3, 4))
     yield ask("values", "three layers, as many words as in the memory", (3, 4, 2, 2), *pair(1, 2, 2, 4))
     yield ask("values", "one layer alone", (1, 6, 3, 8), *pair(2, 3, 1, 6), hidden=True)
     yield ask("values", "the same call twice, with other numbers between", (2, 4, 2, 5), *pair(3, 2, 4, 4), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (2, 4, 2, 6), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (3, 6, 3, 10), ask="parameters", hidden=True)
     yield ask("masks", "a causal mask", (2, 4, 2, 5), *pair(1, 3, 3, 4), self_mask=triangle(3))
     yield ask("masks", "padding in the memory", (2, 4, 2, 5), *pair(3, 1, 4, 4), memory_mask=padded("1110", "0111", "1011"))
@@ -1009,6 +1068,17 @@ def last_layer_left_out(stack):
     class wrong(stack):
         def forward(self, x, *others, **named):
             for layer in self.layers[:-1]:
+                x = layer(x, *others, **named)
+            return x
+
+    return wrong
+
+
+@of_both("The first layer is left out. All n_layers take part.")
+def first_layer_left_out(stack):
+    class wrong(stack):
+        def forward(self, x, *others, **named):
+            for layer in self.layers[1:]:
                 x = layer(x, *others, **named)
             return x
 
@@ -1260,6 +1330,30 @@ class masks_for_the_first_layer_alone(Writing):
         return x
 
 
+@Decoder.mistake("Only the first layer gets `self_mask`. Every layer needs it.")
+class self_mask_for_the_first_layer_alone(Writing):
+    def forward(self, x, memory, self_mask=None, memory_mask=None):
+        for layer in self.layers:
+            x, self_mask = layer(x, memory, self_mask, memory_mask), None
+        return x
+
+
+@Decoder.mistake("Only the first layer gets `memory_mask`. Every layer needs it.")
+class memory_mask_for_the_first_layer_alone(Writing):
+    def forward(self, x, memory, self_mask=None, memory_mask=None):
+        for layer in self.layers:
+            x, memory_mask = layer(x, memory, self_mask, memory_mask), None
+        return x
+
+
+@Decoder.mistake("Each layer gets the memory in the place of `x`, and `x` in the place of the memory.")
+class x_and_memory_swapped_in_each_layer(Writing):
+    def forward(self, x, memory, self_mask=None, memory_mask=None):
+        for layer in self.layers:
+            x = layer(memory, x, self_mask, memory_mask)
+        return x
+
+
 @Decoder.mistake("The masks are turned round: words look at what is hidden. True means “may be looked at” here, in your layers too.")
 class masks_the_wrong_way_round(Writing):  # noqa: F811
     def forward(self, x, memory, self_mask=None, memory_mask=None):
@@ -1346,13 +1440,17 @@ def Transformer(rng):
     def pair(src, tgt, pad_id=0):
         return words(rng, *src, pad_id=pad_id, vocabulary=7), words(rng, *tgt, pad_id=pad_id)
 
+    yield ask("members", "names and shapes of the parameters", (7, 4, 4, 2, 2, 3), ask="parameters")
     yield ask("values", "two layers, three words and one", (7, 4, 4, 2, 2, 3), *pair(["111"], ["1"]))
     src, tgt = words(rng, *["1111"] * 2, vocabulary=5), words(rng, *["1"] * 2)  # here each table has all the ids
     yield ask("values", "two sentences of four words, and of one", (5, 7, 6, 3, 1, 5), src, tgt)
     yield ask("values", "three layers", (7, 4, 4, 2, 3, 6), *pair(["11"], ["1"]), hidden=True)
     yield ask("values", "the same call twice, with other words between", small, *pair(["11"] * 3, ["1"] * 3), ask="again", hidden=True)
-    yield ask("members", "names and shapes of the parameters", (7, 4, 4, 2, 2, 3), ask="parameters")
     yield ask("members", "names and shapes for other sizes", (9, 12, 6, 3, 3, 10), ask="parameters", hidden=True)
+    src, tgt, memory = *pair(["111"] * 2, ["11"] * 2), numbers(rng, 2, 3, 4)
+    yield ask("members", "`encode` alone gives the memory", small, src, ask="part", part="encode")
+    yield ask("members", "`decode` alone gives vectors, d_model wide", small, tgt, memory, src, ask="part", part="decode")
+    yield ask("members", "`pad_id` is kept", small, ask="part", part="pad_id", options={"pad_id": 3})
     long = torch.from_numpy(rng.integers(1, 7, size=(1, 520)))
     yield ask("members", "a sentence of 520 words, max_len=520", (7, 2, 4, 2, 1, 3), long, words(rng, "1", vocabulary=2), options={"max_len": 520})
 
@@ -1371,6 +1469,11 @@ def Transformer(rng):
     yield ask("gradients", "gradients where there is padding", small, *pair(["110", "011"], ["1110", "0101"]), ask="gradients", hidden=True)
     both = pair(["111"], ["1"])
     yield ask("dropout", "rate 1, in training", small, *both, options={"dropout": 1.0}, training=True)
+    rate = {"options": {"dropout": 1.0}, "training": True, "ask": "part"}
+    x = numbers(rng, 1, 2, 4)
+    yield ask("dropout", "rate 1, in training, `src_embeddings` alone", small, both[0], part="src_embeddings", **rate)
+    yield ask("dropout", "rate 1, in training, `encoder` alone", small, x, part="encoder", **rate)
+    yield ask("dropout", "rate 1, in training, `decoder` alone", small, x, x, part="decoder", **rate)
     yield ask("dropout", "rate 1, in evaluation mode", small, *both, options={"dropout": 1.0})
     yield ask("dropout", "rate 0, in training", small, *both, training=True, hidden=True)
     yield ask("dtype and device", "the dtype of the result, for float32 and float64", small, *pair(["11"], ["11"]), ask="dtypes")
@@ -1466,6 +1569,24 @@ class memory_returned_as_well(Whole):  # noqa: F811
 class relu_on_the_logits(Whole):
     def forward(self, src_ids, tgt_ids):
         return super().forward(src_ids, tgt_ids).relu()
+
+
+@Transformer.mistake("`decode` gives logits. It gives the decoder's vectors; the generator comes in `forward`, after it.")
+class generator_inside_decode(Whole):
+    def decode(self, tgt_ids, memory, src_ids):
+        return self.generator(super().decode(tgt_ids, memory, src_ids))
+
+    def forward(self, src_ids, tgt_ids):
+        return self.decode(tgt_ids, self.encode(src_ids), src_ids)
+
+
+@Transformer.mistake("`decode` takes its arguments in another order. It takes the target's ids, the memory, the source's ids.")
+class arguments_of_decode_in_another_order(Whole):
+    def decode(self, src_ids, memory, tgt_ids):
+        return super().decode(tgt_ids, memory, src_ids)
+
+    def forward(self, src_ids, tgt_ids):
+        return self.generator(self.decode(src_ids, self.encode(src_ids), tgt_ids))
 
 
 # ... what goes where
@@ -1704,6 +1825,12 @@ class padding_hides_queries(Whole):
         return self.real(tgt_ids)
 
 
+@Transformer.mistake("The target's padding is hidden as the one that looks. It is as looked-at that it has to be hidden: the last axis of the mask.")
+class padding_of_the_target_hides_queries(Whole):
+    def self_mask(self, tgt_ids, src_ids):
+        return (tgt_ids != self.pad_id)[:, None, :, None] & self.past(tgt_ids.shape[1], tgt_ids.device)
+
+
 @Transformer.mistake("You compare with 0, whatever `pad_id` says.")
 class padding_id_taken_for_zero(Whole):
     def real(self, ids):
@@ -1785,6 +1912,31 @@ class generator_without_bias(Whole):
         self.generator = nn.Linear(d_model, tgt_vocab_size, bias=False)
 
 
+@Transformer.mistake("The generator holds a softmax too. It is one nn.Linear: the loss of lesson 07 does the softmax.")
+class softmax_inside_the_generator(Whole):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, *sizes, **options):
+        super().__init__(src_vocab_size, tgt_vocab_size, d_model, *sizes, **options)
+        self.generator = nn.Sequential(nn.Linear(d_model, tgt_vocab_size), nn.Softmax(dim=-1))
+
+
+@Transformer.mistake("`pad_id` is kept under another name. Training and translation will ask the model for it: write `self.pad_id`.")
+class pad_id_kept_under_another_name(Whole):
+    def __init__(self, *sizes, pad_id=0, **options):
+        super().__init__(*sizes, pad_id=pad_id, **options)
+        self.pad = pad_id
+        del self.pad_id
+
+    def real(self, ids):
+        return (ids != self.pad)[:, None, None]
+
+
+@Transformer.mistake("The generator goes from words to features: its two numbers have changed places. It takes d_model numbers and gives one a word.")
+class generator_turned_round(Whole):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, *sizes, **options):
+        super().__init__(src_vocab_size, tgt_vocab_size, d_model, *sizes, **options)
+        self.generator = nn.Linear(tgt_vocab_size, d_model)
+
+
 @Transformer.mistake("`max_len` is not handed on to the embeddings, so longer sentences have no positions.")
 class max_len_not_handed_on(Whole):
     def __init__(self, *sizes, **options):
@@ -1820,6 +1972,20 @@ class no_dropout_in_the_targets_embeddings(Whole):
     def __init__(self, *sizes, **options):
         super().__init__(*sizes, **options)
         self.tgt_embeddings.drop.p = 0.0
+
+
+@Transformer.mistake("The source's embeddings do not get the dropout rate. Both embeddings and both stacks take it.")
+class no_dropout_in_the_sources_embeddings(Whole):
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.src_embeddings.drop.p = 0.0
+
+
+@Transformer.mistake("The encoder does not get the dropout rate. Both embeddings and both stacks take it.")
+class no_dropout_in_the_encoder(Whole):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, n_layers, d_ff, dropout=0.0, **more):
+        super().__init__(src_vocab_size, tgt_vocab_size, d_model, n_heads, n_layers, d_ff, dropout, **more)
+        self.encoder = Stack(n_layers, d_model, n_heads, d_ff)
 
 
 @Transformer.mistake("The decoder does not get the dropout rate. Both embeddings and both stacks take it.")

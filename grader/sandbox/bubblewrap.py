@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ from grader.errors import GraderError
 from grader.sandbox import seccomp
 
 INSIDE = Path(__file__).with_name("inside.py")
+ABSENT = INSIDE.with_name("absent.py")
 UTILS = Path(utils.__file__).resolve().parent
 PROJECT = Path(__file__).resolve().parents[2]
 EXCHANGE = Path("/usr/local/share/nbgrader")  # where nbgrader keeps what all students handed in
@@ -54,18 +55,19 @@ def require() -> None:
         )
 
 
-def command_lines(control: int) -> Iterator[tuple[list[str], list[int]]]:
+def command_lines(control: int, without: Collection[str] = ()) -> Iterator[tuple[list[str], list[int]]]:
     """Ways to start the interpreter, the best first, each with the descriptors that it is to inherit.
 
-    `control` is the one that the interpreter gets.
+    `control` is the one that the interpreter gets; libraries that it is `without` are not there.
 
     Root needs no user namespace, and is better off without: inside one its processes would still
     count as root's, whom the kernel lets exceed the limit on processes. It gives up its rights inside.
     """
     require()
-    python = [sys.executable, "/course/inside.py", str(control)]
+    python = [sys.executable, "/course/inside.py", str(control), *without]
+    world = _world(without)
     if os.geteuid() == 0:
-        uid = str(0x70000000 + os.getpid())  # one for each worker: they shall not share a count
+        uid = str(0x70000000 + 2 * os.getpid() + bool(without))  # one for each: they shall not share a count
         spaces = [f"--unshare-{space}" for space in ("pid", "net", "ipc", "uts", "cgroup")]
         rights = ["--cap-drop", "ALL"]
         for right in ("SETUID", "SETGID", "SETPCAP"):
@@ -74,10 +76,10 @@ def command_lines(control: int) -> Iterator[tuple[list[str], list[int]]]:
         nobody += ["--bounding-set=-all", "--inh-caps=-all"]
         with _system_calls() as calls:
             filtered = ["--seccomp", str(calls.fileno())]
-            yield ["bwrap", *spaces, *rights, *filtered, *_world(), *nobody, *python], [control, calls.fileno()]
+            yield ["bwrap", *spaces, *rights, *filtered, *world, *nobody, *python], [control, calls.fileno()]
     with _system_calls() as calls:
         filtered = ["--seccomp", str(calls.fileno())]
-        yield ["bwrap", "--unshare-all", *filtered, *_world(), *python], [control, calls.fileno()]
+        yield ["bwrap", "--unshare-all", *filtered, *world, *python], [control, calls.fileno()]
 
 
 def _system_calls() -> IO[bytes]:
@@ -88,7 +90,7 @@ def _system_calls() -> IO[bytes]:
     return file
 
 
-def _world() -> list[str]:
+def _world(without: Collection[str] = ()) -> list[str]:
     """What the sandbox sees: the interpreter and its libraries, `utils`, and two small writable folders."""
     options = ["--die-with-parent", "--new-session", "--as-pid-1", "--proc", "/proc", "--dev", "/dev"]
     for folder in WRITABLE:
@@ -107,7 +109,7 @@ def _world() -> list[str]:
             made.add(parent)
         link = target.is_symlink() and len(target.parts) == 2  # /bin -> usr/bin
         options += ["--symlink", os.readlink(target), str(target)] if link else ["--ro-bind", str(source), str(target)]
-    for secret in _secrets():
+    for secret in [*_secrets(), *_installed(without)]:
         options += ["--tmpfs", str(secret)]
     options += [*fixed, "--remount-ro", "/", "--remount-ro", "/dev", "--clearenv", "--chdir", "/tmp"]
     for name, value in ENVIRONMENT.items():
@@ -123,8 +125,18 @@ def _binds() -> dict[Path, Path]:
     alone = [path for path in paths if not any(other in path.parents for other in paths)]
     return {path: path for path in dict.fromkeys(alone)} | {
         Path("/course/inside.py"): INSIDE,
+        Path("/course/absent.py"): ABSENT,
         Path("/course/utils"): UTILS,
     }
+
+
+def _installed(libraries: Collection[str]) -> list[Path]:
+    """The folders of libraries, for whichever Python of those that a sandbox sees."""
+    tops = {Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/usr/local")}
+    packages = {folder for top in tops for folder in top.glob("lib*/python3*/*-packages")}
+    packages |= {Path(path) for path in sys.path if path.endswith("-packages")}
+    found = {(folder / name).resolve() for folder in packages for name in libraries if (folder / name).is_dir()}
+    return sorted(found)
 
 
 def _secrets() -> list[Path]:

@@ -4,7 +4,9 @@ Runs as the first process of a sandbox, where this file and `utils` are all ther
 It knows nothing worth stealing: a submission's cells and the inputs of its calls go from the trusted
 side straight to the fork, over a socket that only the fork keeps.
 
-    python inside.py CONTROL_FD        commands on CONTROL_FD: F (fork; a socket comes along), C (clean up)
+    python inside.py CONTROL_FD [LIBRARY …]    commands on CONTROL_FD: F (fork; a socket comes along), C (clean up)
+
+The libraries named are not there: see `absent`.
 """
 
 from __future__ import annotations
@@ -23,18 +25,24 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
-from utils import probe, stand_ins
+import absent
+
+from utils import names, probe, stand_ins
 from utils.needing_torch import part
 from utils.values import MAX_BYTES, pack, unpack
 
 SANDBOXED = os.getpid() == 1  # else nothing outside our own folder may be killed or wiped
+WITHOUT = sys.argv[2:]
 WRITABLE = ["/tmp", "/dev/shm"] if SANDBOXED else [tempfile.mkdtemp(prefix="grader-")]
 WORK = Path(WRITABLE[0]) / "work"
 NO_INPUT = "input() is not available while a notebook is graded: give the value in the code"
+NOT_DRAWN = "(A figure of the lesson's own is not drawn while a notebook is graded. It is in yours.)"
 ITEM = 100  # what an output counts besides its text
 CUT = "\n… output cut here: more than {limit} bytes\n"
 PR_SET_DUMPABLE = 4
@@ -44,8 +52,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Warms up, says so, then obeys until the trusted side goes away."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    elsewhere = Elsewhere()
+    if WITHOUT:
+        absent.stand_in_for(WITHOUT)
+        stand_ins.load = elsewhere.stand_ins
     shell = warm_shell()
     give_students_their_own_utils()
+    if WITHOUT:
+        importlib.import_module("utils.stand_ins").load = elsewhere.stand_ins
+    for folder in WRITABLE:
+        empty(folder)  # the first submission finds no more there than the others
     gc.collect()
     gc.freeze()
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no fork may read or write this process
@@ -60,7 +76,8 @@ def main() -> None:
             fork = os.fork()
             if fork == 0:
                 control.close()
-                serve_and_exit(socket.socket(fileno=descriptors[0]), shell)
+                elsewhere.wire = socket.socket(fileno=descriptors[0])
+                serve_and_exit(elsewhere, shell)
             os.close(descriptors[0])
             control.sendall(b"D")
         elif command == b"C":
@@ -87,13 +104,14 @@ def warm_shell() -> Any:
     import matplotlib.pyplot as plt
     import numpy  # noqa: F401
 
+    part("stand_ins")
     try:
-        import torch
+        torch = None if "torch" in WITHOUT else importlib.import_module("torch")
     except ImportError:  # lessons 00 to 04 do without
-        pass
-    else:
+        torch = None
+    if torch is not None:
         torch.set_num_threads(1)
-        for name in ("operators", "modules", "stand_ins"):
+        for name in ("operators", "modules", "one_step"):
             part(name)
         with part("operators").watch(lambda name: None):
             torch.ones(1)  # for the first operator that is watched PyTorch imports a great deal more
@@ -111,7 +129,7 @@ def give_students_their_own_utils() -> None:
     """What a submission patches in the `utils` that it imports is then not what calls its answers."""
     for name in [name for name in sys.modules if name.split(".")[0] == "utils"]:
         del sys.modules[name]
-    importlib.import_module("utils")
+    importlib.import_module("utils.plots")
 
 
 def clean_up(fork: int) -> int:
@@ -168,7 +186,44 @@ def how_it_ended(fork: int) -> int:
 # ------------------------------------------------------------------------------------- in the fork
 
 
-def serve_and_exit(wire: socket.socket, shell: Any) -> None:
+class Elsewhere:
+    """A fork's wire to the trusted side, which also asks the course's stand-ins where they cannot run here."""
+
+    def __init__(self) -> None:
+        self.wire: socket.socket | None = None
+        self.lock = threading.Lock()  # an answer's threads may ask, too
+
+    def stand_ins(self) -> dict[str, Any]:
+        return absent.asking(stand_ins.MODULES["in_numpy"], self.ask)
+
+    def ask(self, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+        with self.lock:
+            self.send({"stand_in": name, "args": args, "kwargs": kwargs})
+            outcome = self.receive()
+        if outcome["status"] == "value":
+            value = outcome["value"]
+            return tuple(value) if isinstance(value, list) else value
+        raise getattr(builtins, outcome.get("type", ""), RuntimeError)(outcome.get("message", ""))
+
+    def send(self, value: Any) -> None:
+        data = pack(value)
+        self.wire.sendall(struct.pack(">I", len(data)) + data)
+
+    def receive(self) -> Any:
+        (size,) = struct.unpack(">I", self._exactly(4))
+        return unpack(self._exactly(min(size, MAX_BYTES)))
+
+    def _exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self.wire.recv(size - len(data))
+            if not part:
+                os._exit(0)  # the trusted side is done with this submission
+            data += part
+        return bytes(data)
+
+
+def serve_and_exit(wire: Elsewhere, shell: Any) -> None:
     """Never returns, whatever a student's code raises: the code below it is the warm parent's."""
     try:
         serve(wire, shell)
@@ -178,24 +233,24 @@ def serve_and_exit(wire: socket.socket, shell: Any) -> None:
         os._exit(1)
 
 
-def serve(wire: socket.socket, shell: Any) -> None:
+def serve(wire: Elsewhere, shell: Any) -> None:
     """Serves one submission: its limits first, then cells and calls until the wire closes."""
     _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings = receive(wire)
+    settings = wire.receive()
     limit(settings)
     WORK.mkdir()
     os.environ["HOME"] = str(WORK)
     os.chdir(WORK)
     sys.path.insert(0, "")  # as in a notebook: modules beside it can be imported
     runner = Runner(shell, settings["output_bytes"])
-    send(wire, None)
+    wire.send(None)
     while True:
-        request = receive(wire)
-        send(wire, getattr(runner, request["do"])(request["what"]))
+        request = wire.receive()
+        wire.send(getattr(runner, request["do"])(request["what"]))
 
 
 def limit(settings: dict[str, Any]) -> None:
@@ -218,6 +273,7 @@ class Runner:
 
     def __init__(self, shell: Any, output_bytes: int) -> None:
         self.shell, self.outputs = shell, Outputs(output_bytes)
+        self.plots = importlib.import_module("utils.plots")
         self.held: dict[str, Any] = {}
         shell.display_pub.publish = self.outputs.display
         shell.displayhook.write_format_data = lambda data, metadata=None: self.outputs.result(data, metadata or {})
@@ -228,20 +284,37 @@ class Runner:
         sys.stdout, sys.stderr = Stream("stdout", self.outputs), Stream("stderr", self.outputs)
         sys.stdin = open(os.devnull)
 
-    def run_cell(self, source: str) -> list[dict]:
-        """Runs one cell; returns its outputs as a notebook would hold them."""
+    def run_cell(self, cell: dict[str, Any]) -> list[dict]:
+        """Runs one cell; returns its outputs as a notebook would hold them, the lesson's figures if they are wanted."""
         self.outputs.begin()
-        result = self.shell.run_cell(source, store_history=True)
-        if result.error_before_exec is not None and not self.outputs.has_error():
-            self.shell.showtraceback(
-                (type(result.error_before_exec), result.error_before_exec, result.error_before_exec.__traceback__)
-            )
+        self.plots.instead = None if cell["figures"] else self.outputs.not_drawn
+        result = self.shell.run_cell(cell["source"], store_history=True)
+        error = result.error_in_exec if result.error_before_exec is None else result.error_before_exec
+        if error is not None and not self.outputs.has_error():  # also where a cell did away with showing errors
+            self.outputs.error(type(error), error, traceback.format_exception(error))
         return self.outputs.taken()
+
+    def names(self, sources: list[str]) -> list[dict[str, Any]]:
+        """The names of cells that have not run yet (see `utils.names`)."""
+        found = [names.names(self.shell.transform_cell(source))._asdict() for source in sources]
+        return [{key: sorted(part) if isinstance(part, set) else part for key, part in cell.items()} for cell in found]
 
     def write(self, part: dict[str, Any]) -> None:
         """Adds to a file in the working folder."""
         with open(WORK / part["name"], "ab") as file:
             file.write(part["data"].tobytes())
+
+    def made(self, known: list[str]) -> dict[str, Any]:
+        """The bytes of the files in the working folder but for the known ones, as long as they are not too large."""
+        from numpy import fromfile, uint8
+
+        found, room = {}, MAX_BYTES // 2
+        for entry in sorted(os.scandir(WORK), key=lambda entry: entry.name):
+            if entry.name not in known and entry.is_file(follow_symlinks=False):
+                room -= entry.stat().st_size
+                if room >= 0:
+                    found[entry.name] = fromfile(entry.path, uint8)
+        return found
 
     def hold(self, name: str) -> None:
         """Keeps what a name stands for now; calls use it whatever later cells do to the name."""
@@ -290,6 +363,9 @@ class Outputs:
 
     def display(self, data: dict, metadata: dict | None = None, **_: Any) -> None:
         self._add({"output_type": "display_data", "data": bundle(data), "metadata": {}})
+
+    def not_drawn(self) -> None:
+        self.display({"text/plain": NOT_DRAWN})
 
     def result(self, data: dict, metadata: dict) -> None:
         self._add({"output_type": "execute_result", "data": bundle(data), "metadata": {}})
@@ -353,26 +429,6 @@ def text_of(error: BaseException) -> str:
 
 def refuse_input(prompt: object = "") -> str:
     raise RuntimeError(NO_INPUT)
-
-
-def send(wire: socket.socket, value: Any) -> None:
-    data = pack(value)
-    wire.sendall(struct.pack(">I", len(data)) + data)
-
-
-def receive(wire: socket.socket) -> Any:
-    (size,) = struct.unpack(">I", read_exactly(wire, 4))
-    return unpack(read_exactly(wire, min(size, MAX_BYTES)))
-
-
-def read_exactly(wire: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        part = wire.recv(size - len(data))
-        if not part:
-            os._exit(0)  # the trusted side is done with this submission
-        data += part
-    return bytes(data)
 
 
 if __name__ == "__main__":

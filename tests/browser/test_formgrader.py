@@ -9,26 +9,25 @@ import pytest
 
 from grader.demo import ANSWERS, submission
 from grader.lessons import COURSE_ROOT
-from grader.release import release
 
 LESSON, STUDENT = "01_self_attention", "emil"
 CONFIG = """
 load_subconfig("nbgrader_config.py", path={project!r})
 c = get_config()
 c.CourseDirectory.root = {root!r}
+c.CourseDirectory.source_directory = {source!r}
 c.CourseDirectory.release_directory = "release"
 c.CourseDirectory.db_url = "sqlite:///" + {root!r} + "/gradebook.db"
 """
 
 
 @pytest.fixture
-def course(tmp_path):
+def course(tmp_path, staged):
     """A course folder with the lessons staged and one submission."""
     root = tmp_path / "course"
     folder = root / "submitted" / STUDENT / LESSON
     folder.mkdir(parents=True)
-    release(COURSE_ROOT, target=root)
-    config = CONFIG.format(project=str(COURSE_ROOT), root=str(root))
+    config = CONFIG.format(project=str(COURSE_ROOT), root=str(root), source=str(staged))
     (root / "nbgrader_config.py").write_text(config, encoding="utf-8")
     answers = (ANSWERS / LESSON / f"{STUDENT}.py").read_text(encoding="utf-8")
     nbformat.write(submission(LESSON, answers), folder / f"{LESSON}.ipynb")

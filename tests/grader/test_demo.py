@@ -69,7 +69,6 @@ def test_the_seed_is_kept_with_the_result(demo):
 def test_a_second_run_grades_nothing_twice(demo, monkeypatch, capsys):
     from grader import autograde
     from grader.demo import open_demo
-    from grader.sandbox import Limits
 
     folder, _ = demo
     course = open_demo(folder)
@@ -80,6 +79,8 @@ def test_a_second_run_grades_nothing_twice(demo, monkeypatch, capsys):
     graded.write_text("2026-01-01 10:00:00 UTC")
     newer.write_text("2026-01-02 10:00:00 UTC")
     course.coursedir.assignment_id = "01_self_attention"
-    with autograde.worker_pool(1, Limits(), False) as pool:
-        done = autograde.autograde("01_self_attention", course, pool, seed=7)
-    assert list(done) == ["emil"] and done["emil"].metadata["grader"]["seed"] == 7
+    with autograde.local_workers(1) as workers:
+        run = autograde.autograde("01_self_attention", course, workers, seed=7)
+    assert (run.graded, run.unreadable, run.failed) == (["emil"], {}, {})
+    notebook = graded.with_name("01_self_attention.ipynb")
+    assert nbformat.read(notebook, as_version=4).metadata["grader"]["seed"] == 7

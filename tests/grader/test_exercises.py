@@ -9,8 +9,16 @@ spec = importlib.util.spec_from_file_location("proof", Path(__file__).with_name(
 proof = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(proof)
 
-EXERCISES = proof.exercises()
-MISTAKES = [(exercise, known) for exercise in EXERCISES for known in exercise.misconceptions]
+
+
+def in_its_group(exercise, *more):
+    """A parameter; all tests of one exercise run in one process, which makes its questions once."""
+    name = "-".join(item.name for item in (exercise, *more))
+    return pytest.param(exercise, *more, id=name, marks=pytest.mark.xdist_group(exercise.name))
+
+
+EXERCISES = [in_its_group(exercise) for exercise in proof.exercises()]
+MISTAKES = [in_its_group(exercise, known) for exercise in proof.exercises() for known in exercise.misconceptions]
 SEEDS = pytest.mark.parametrize("seed", proof.SEEDS, ids=lambda seed: "visible" if seed is None else f"seed{seed}")
 
 
@@ -28,7 +36,7 @@ def checksets():
 
 
 @SEEDS
-@pytest.mark.parametrize("exercise, known", MISTAKES, ids=lambda item: item.name)
+@pytest.mark.parametrize("exercise, known", MISTAKES)
 def test_each_mistake_fails_and_is_recognised(exercise, known, seed, checksets):
     found = proof.verdict(exercise, checksets(exercise, seed), known.wrong)
     assert proof.is_caught(found) and proof.is_named(found, known)
@@ -36,7 +44,7 @@ def test_each_mistake_fails_and_is_recognised(exercise, known, seed, checksets):
 
 
 @SEEDS
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("exercise", EXERCISES)
 def test_right_solutions_get_full_marks(exercise, seed, checksets):
     answers = proof.right_solutions(exercise)
     assert len(answers) >= 3
@@ -45,7 +53,7 @@ def test_right_solutions_get_full_marks(exercise, seed, checksets):
         assert (found.status, found.message, found.mistake) == ("passed", "", None), name
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("exercise", EXERCISES)
 def test_every_aspect_is_asked_about(exercise, checksets):
     from utils.checkset import UNCHANGED
 
@@ -53,13 +61,13 @@ def test_every_aspect_is_asked_about(exercise, checksets):
     assert asked | {UNCHANGED} == set(exercise.aspects) | {UNCHANGED}
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("exercise", EXERCISES)
 def test_hints_are_one_to_three_sentences(exercise):
     for known in exercise.misconceptions:
         assert 20 < len(known.hint) < 260 and known.hint.endswith((".", "?")), known.name
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("exercise", EXERCISES)
 def test_the_page_of_mistakes_is_up_to_date(exercise):
     page = proof.PAGE.read_text(encoding="utf-8")
     told = page.partition(f"### {exercise.name}\n\n")[2].partition("\n\n#")[0].rstrip()

@@ -6,9 +6,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from benchmarks.submissions import submission as class_submission
 from grader.__main__ import main
 from grader.demo import submission
-from grader.grading import grade_file, grade_notebook, hidden_checksets, new_seed
+from grader.grading import NOT_NEEDED, Session, grade_file, grade_notebook, hidden_checksets, new_seed
+from grader.lessons import read_lesson
 from grader.sandbox import Limits, Sandbox
 from grader.submission import read_submission, release_notebook, repair
 
@@ -78,12 +80,13 @@ def test_a_later_cell_cannot_take_the_answers_place(sandbox):
 def test_hidden_inputs_cannot_be_printed(sandbox):
     spying = cells(
         softmax="SEEN = []\ndef softmax(x, axis=-1):\n    SEEN.append(x.tolist())\n    raise ValueError(str(SEEN[-1]))",
+        project_qkv="try:\n    softmax(np.array([1.0, 3.0]))\nexcept ValueError:\n    pass",
         self_attention="print('SEEN', SEEN)\ndef self_attention(*args):\n    return SEEN",
     )
     result = graded(sandbox, spying, seed=5)
     hidden = hidden_checksets(LESSON, 5)["softmax"].questions[0].request["args"][0]
     shown = json.dumps(result.notebook)
-    assert "SEEN [[1.0, 3.0" in shown  # what the lesson's own cells gave it
+    assert "SEEN [[1.0, 3.0" in shown  # what the student's own cell gave it
     assert not any(f"{number:.4f}"[:-1] in shown for number in hidden.tolist())
 
 
@@ -99,11 +102,86 @@ def test_each_test_cell_has_a_card_and_one_number(sandbox):
 def test_figures_and_text_of_student_cells_are_kept_but_scripts_are_not(sandbox):
     shown = cells(
         softmax="from IPython.display import HTML, display\n"
-        "display(HTML('<script>alert(1)</script><b onclick=\"x()\">bold</b>'))\nprint('hello')"
+        "display(HTML('<script>alert(1)</script><b onclick=\"x()\">bold</b>'))\nprint('hello')\n"
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
     )
     outputs = json.dumps([c.get("outputs", []) for c in graded(sandbox, shown).notebook.cells])
     assert "hello" in outputs and "<b>bold</b>" in outputs and "image/png" in outputs
     assert "<script" not in outputs and "onclick" not in outputs
+
+
+def own_cells(notebook, text):
+    """The lesson's own code cells that hold a text."""
+    return [c for c in notebook.cells if c.cell_type == "code" and text in c.source and not c.metadata.get("nbgrader")]
+
+
+def test_the_lessons_own_cells_are_run_where_they_are_needed_and_figures_drawn_where_cells_were_changed(sandbox):
+    notebook = submission(LESSON, "#")
+    setup, made, shown, changed = (
+        own_cells(notebook, text)[0] for text in ("import carry", "x = np.array(", "plots.looks(words, 2", "plots.bars(")
+    )
+    changed.source += "\nprint(words)"
+    whole = grade_notebook(repair(notebook, release_notebook(LESSON)), LESSON, new_seed(), sandbox).notebook
+    setup, made, shown, changed = (own_cells(whole, cell.source)[0].outputs for cell in (setup, made, shown, changed))
+    assert setup == [] and shown[0].text == NOT_NEEDED  # run, and nothing to show; not run
+    assert "x has shape" in made[0].text and "is not drawn while a notebook is graded" in made[1].data["text/plain"]
+    assert list(changed[0].data) == ["text/plain", "image/png"] and changed[1].text.startswith("['Jane'")
+
+
+@pytest.mark.parametrize(
+    "leaning",
+    [
+        "def softmax(x, axis=-1):\n    assert len(features) == 6\n    return right(x, axis)",
+        "def softmax(x, axis=-1):\n    assert len(globals()['fea' + 'tures']) == 6\n    return right(x, axis)",
+        "%time n = len(features)\ndef softmax(x, axis=-1):\n    assert n == 6\n    return right(x, axis)",
+        "import __main__\ndef softmax(x, axis=-1):\n    assert len(__main__.features) == 6\n    return right(x, axis)",
+        "class Six:\n    n = len(features)\n\n    def __call__(self, x, axis=-1):\n        return right(x, axis)\n\nsoftmax = Six()",
+        "softmax = lambda x, axis=-1: right(x, axis) if w_q.shape == (6, 4) else None  # made in a later cell",
+    ],
+    ids=["global", "globals()", "magic", "__main__", "class", "later"],
+)
+def test_an_answer_may_lean_on_what_the_lesson_made(sandbox, leaning):
+    right = read_lesson(LESSON).solutions["softmax"].replace("def softmax", "def right")
+    assert graded(sandbox, cells(softmax=f"{right}\n\n{leaning}")).results["softmax"].status == "passed"
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_running_all_cells_gives_the_same_grades(sandbox, number, monkeypatch):
+    def run():
+        notebook = repair(class_submission(LESSON, number), release_notebook(LESSON))
+        return grade_notebook(notebook, LESSON, 5, sandbox).exercises()
+
+    some = run()
+    monkeypatch.setattr(Session, "needed", lambda self, sources, own: set(own))
+    assert run() == some
+
+
+@pytest.mark.parametrize(
+    "theirs, are_run",
+    [
+        ("def f(x): return x", False),
+        ("%matplotlib inline", True),
+        ("f = " + "(" * 100_000, False),  # no Python: it cannot be run either
+        ("-" * 1_000_000 + "1", None),  # some versions of Python end the interpreter at this
+    ],
+    ids=["plain", "magic", "deep", "deeper"],
+)
+def test_all_cells_are_run_where_it_cannot_be_told_what_is_needed(sandbox, theirs, are_run):
+    own = [cell.source for cell in own_cells(release_notebook(LESSON), "")]
+    with Session(sandbox, {}) as session:
+        found = session.needed([*own, theirs], set(own))
+        assert found == (set(own) if are_run else set()) or are_run is None
+        assert session.run("print(1 + 1)")[0].text == "2\n"
+
+
+def test_a_cell_whose_figure_is_not_drawn_still_runs(sandbox):
+    setup = next(cell.source for cell in release_notebook(LESSON).cells if cell.cell_type == "code")
+    drawing = "plots.bars([1.0], ['a'])\nlast = plots.bars([2.0], ['b'])\nlast_words = 'b'"
+    with Session(sandbox, {}) as session:
+        session.run(setup)
+        (told,) = session.run(drawing + "\nplots.bars([1.0], [])", figures=False)[-1:]
+        assert told.output_type == "error" and "expected" in told.evalue
+        assert session.run("print(last, last_words)")[0].text == "None b\n"
 
 
 @pytest.fixture

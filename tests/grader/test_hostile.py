@@ -314,7 +314,6 @@ def test_a_library_that_does_the_work_earns_nothing(source, grade):
     assert scores(grade(cells(softmax=source)))["softmax"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a thread from before the call is not watched (see utils.byhand)")
 def test_a_library_called_by_an_earlier_thread_earns_nothing(grade):
     pytest.importorskip("torch")
     worker = f"import queue, threading, torch\nask, tell = queue.Queue(), queue.Queue()\ndef work():\n    while True:\n        x, axis = ask.get(); tell.put({TORCH_SOFTMAX})\nthreading.Thread(target=work, daemon=True).start()"

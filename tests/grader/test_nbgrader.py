@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbgrader.api import Gradebook
 
 from grader.demo import submission
 from grader.lessons import COURSE_ROOT
-from grader.release import release
 
 LESSON = "01_self_attention"
 ANSWERS = COURSE_ROOT / "grader" / "demo" / "answers" / LESSON
@@ -34,13 +32,6 @@ c.CourseDirectory.release_directory = "release"
 """
 
 
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory):
-    target = tmp_path_factory.mktemp("staged")
-    release(COURSE_ROOT, target)
-    return target / "build" / "source" / LESSON
-
-
 def nbgrader(root: Path, *arguments: str) -> None:
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(["nbgrader", *arguments], cwd=root, env=env, capture_output=True, text=True)
@@ -51,7 +42,7 @@ def graded_by_nbgrader(root: Path, staged: Path, config: str) -> dict[str, float
     """The scores in the gradebook after nbgrader's own commands."""
     config = config.format(root=root, config=str(COURSE_ROOT / "nbgrader_config.py"))
     (root / "nbgrader_config.py").write_text(config, encoding="utf-8")
-    shutil.copytree(staged, root / "source" / LESSON)
+    shutil.copytree(staged / LESSON, root / "source" / LESSON)
     nbgrader(root, "generate_assignment", LESSON)
     for student in SCORES:
         folder = root / "submitted" / student / LESSON

@@ -5,11 +5,10 @@ import re
 import nbformat
 import pytest
 
-from grader.autograde import autograde, release_into_gradebook, worker_pool
+from grader.autograde import autograde, local_workers, release_into_gradebook
 from grader.demo import open_demo, submission
 from grader.errors import GraderError
 from grader.report import KINDS, Graded, mistakes, need_eyes, page, rows, write_report
-from grader.sandbox import Limits
 from grader.spec import load_lesson
 
 LESSON = load_lesson("00_welcome")
@@ -61,7 +60,7 @@ def test_a_name_that_drives_a_terminal_or_a_reader_is_made_printable():
     assert sentence == "a [2J b"
 
 
-def test_a_graded_class_gets_its_page(tmp_path):
+def test_a_graded_class_gets_its_page(tmp_path, staged):
     answers = {
         "ada": "", "cy": '\n# %% solution="embed"\ndef embed(token_ids, table):\n    import os\n    os._exit(0)\n',
     }  # fmt: skip
@@ -70,11 +69,11 @@ def test_a_graded_class_gets_its_page(tmp_path):
         folder.mkdir(parents=True)
         nbformat.write(submission("00_welcome", text), folder / "00_welcome.ipynb")
 
-    course = open_demo(tmp_path)
+    course = open_demo(tmp_path, staged)
     release_into_gradebook("00_welcome", course)
     with pytest.raises(GraderError, match="no graded submission of 00_welcome: run `grader autograde 00_welcome`"):
         write_report("00_welcome", course, tmp_path)
-    with worker_pool(1, Limits(), False) as pool:
-        autograde("00_welcome", course, pool, seed=1)
+    with local_workers(1) as workers:
+        autograde("00_welcome", course, workers, seed=1)
     text = write_report("00_welcome", course, tmp_path / "reports").read_text(encoding="utf-8")
     assert "2 graded submissions" in text and "embed ended the interpreter (exit status 0)" in text

@@ -41,6 +41,7 @@ def sandbox():
         for path in planted:
             path.write_text(SECRET)
         with Sandbox(LIMITS) as sandbox:
+            sandbox.warm()
             yield sandbox
     finally:
         del os.environ["GRADER_TEST_SECRET"]
@@ -126,6 +127,17 @@ def test_figures_appear_as_pictures(student):
     student.run_cell("import matplotlib.pyplot as plt")
     (output,) = student.run_cell("plt.plot([1, 2]);")
     assert output["output_type"] == "display_data" and output["data"]["image/png"].startswith("iVBOR")
+
+
+@pytest.mark.parametrize("name", ["numpy", "matplotlib.pyplot", "torch"])
+def test_a_submission_finds_large_libraries_imported(sandbox, name):
+    """Before it imports anything, in each fork; not where they are out of its reach."""
+    pytest.importorskip(name)
+    for _ in range(2):
+        assert run(sandbox, f"__import__('sys').modules['{name}'].__name__") == f"'{name}'"
+    if name == "torch":
+        with sandbox.student(without=["torch"]) as student:
+            assert shown(student.run_cell("'torch' in __import__('sys').modules")) == "False"
 
 
 def test_magics_and_commands_work(student):
@@ -714,6 +726,62 @@ def test_tensors_come_as_numbers(student):
     assert type(outcome["value"]) is Tensor and outcome["value"].array.tolist() == [2, 2]
 
 
+# -------------------------------------------------------------------- libraries that are out of reach
+
+
+@pytest.fixture
+def by_hand(sandbox, patient):
+    """A submission whose answers are to do without PyTorch."""
+    pytest.importorskip("torch")
+    with sandbox.student(without=("torch", "scipy")) as student:
+        yield student
+
+
+def test_a_library_that_is_out_of_reach_can_be_imported_but_not_called(by_hand):
+    sources = ["import torch", "import torch.nn.functional as F", "from scipy.special import softmax; from torch import nn"]
+    assert [by_hand.run_cell(source) for source in sources] == [[], [], []]
+    assert "torch is not there while this lesson is graded" in shown(by_hand.run_cell("F.softmax(torch.ones(3))"))
+    assert "scipy is not there" in shown(by_hand.run_cell("softmax([1])"))
+    assert shown(by_hand.run_cell("isinstance(5, torch.Tensor)")) == "False"
+    assert call(by_hand, "def f(x): return F.softmax(x)", 1.0, refuse=["torch"])["message"].startswith("f called torch's softmax")
+
+
+def test_no_process_finds_it_either(by_hand):
+    look = "import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'import torch; torch.ones(3)'], capture_output=True, text=True).stderr)"
+    assert "Error" in shown(by_hand.run_cell(look))
+    source = "import glob, sys; [*glob.glob(sys.prefix + '/lib/python*/*-packages/torch/*'), *glob.glob('/usr/lib/python3*/*-packages/torch/*')]"
+    assert shown(by_hand.run_cell(source)) == "[]"
+
+
+def test_stand_ins_work_nevertheless(by_hand):
+    by_hand.run_cell("import numpy as np; from utils import carry; softmax, project_qkv, split_heads = carry('softmax', 'project_qkv', 'split_heads')")
+    assert shown(by_hand.run_cell("softmax(np.zeros(4), axis=0)")) == "array([0.25, 0.25, 0.25, 0.25])"
+    assert shown(by_hand.run_cell("[type(x).__name__ for x in project_qkv(*[np.eye(2)] * 4)]")) == "['ndarray', 'ndarray', 'ndarray']"
+    assert "ValueError" in shown(by_hand.run_cell("try: split_heads(np.ones((2, 5)), 2)\nexcept ValueError as error: print(repr(error))"))
+    assert "memory" in shown(by_hand.run_cell("project_qkv(np.ones((1 << 18, 1)), *[np.ones((1, 1 << 18))] * 3)"))
+    assert shown(by_hand.run_cell("softmax(np.zeros(1))")) == "array([1.])"
+
+
+def test_an_answer_may_call_the_stand_ins_of_earlier_exercises_only(by_hand):
+    by_hand.run_cell("from utils import carry; softmax, self_attention = carry('softmax', 'self_attention')")
+    by_hand.run_cell("import threading\ndef attend_one_word(x): return softmax(x)\nproject_qkv = self_attention")
+    for name in ("attend_one_word", "project_qkv"):
+        by_hand.hold(name)
+    x = np.zeros((2, 2))
+    assert by_hand.call({"name": "attend_one_word", "args": [x]})["value"].tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    refused = by_hand.call({"name": "project_qkv", "args": [x] * 4})
+    assert refused == {"status": "refused", "message": "project_qkv called the course's self_attention. This exercise is to be written by hand."}
+
+
+def test_who_speaks_without_being_asked_is_stopped(sandbox):
+    with sandbox.student() as student:
+        student.run_cell(WIRE + "f = lambda x: os.write(wire, (struct.pack('>I', 1) + b'\\xc0') * 2) and None")
+        student.hold("f")
+        student.call({"name": "f", "args": [1]})
+        with pytest.raises(Died, match="no result"):
+            student.call({"name": "f", "args": [1]})
+
+
 # --------------------------------------------------------------------------------- where there is none
 
 
@@ -731,8 +799,9 @@ def test_a_bubblewrap_that_may_make_no_sandbox_says_so(monkeypatch, tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SandboxMissing, match="does not start: bwrap: No permissions"), Sandbox():
-        pass
+    with pytest.raises(SandboxMissing, match="does not start: bwrap: No permissions"):
+        with Sandbox() as sandbox, sandbox.student():
+            pass
 
 
 def test_a_processor_whose_system_calls_are_unknown_is_refused(monkeypatch):

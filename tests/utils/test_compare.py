@@ -38,7 +38,7 @@ def test_an_error_of_a_thousandth_is_found_where_it_is(wanted):
     "got, wanted, sentence",
     [
         (np.zeros((2, 3)), np.zeros((3, 2)), "expected shape (3, 2), got shape (2, 3)"),
-        ([1.0, 2.0], np.zeros(2), "expected a NumPy array of shape (2,), got a list of 2"),
+        ([1.0, 2.0], np.zeros(2), "expected a NumPy array of shape (2,), got 2 things in a list or tuple"),
         (None, np.zeros(2), "expected a NumPy array of shape (2,), got None (is there a `return`?)"),
         (Tensor(np.zeros(2)), np.zeros(2), "expected a NumPy array of shape (2,), got a tensor of shape (2,)"),
         (np.zeros(2), Tensor(np.zeros(2)), "expected a tensor of shape (2,), got an array of shape (2,)"),

@@ -1,5 +1,7 @@
 """From outcomes to verdicts: points by aspect, status, and the mistake's name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,13 @@ def test_without_the_first_aspect_the_others_earn_nothing():
     found = verdict(lambda x: np.zeros(1) if len(x) == 1 else x.sum(axis=-1))
     assert found.aspects == {"rows": False, "columns": True, UNCHANGED: None} and found.score == 0
     assert "not right yet, “rows” comes first" in Card(found).headline() and f"– {UNCHANGED}" in Card(found).text()
+
+
+def test_the_headline_names_the_aspect_that_the_card_tells_of():
+    found = verdict(lambda x: np.zeros(1))
+    other = next(question for question in found.checkset.questions if question.aspect == "columns")
+    found = replace(found, failure=replace(found.failure, says=other.says))
+    assert "not right yet, “columns” comes first" in Card(found).headline()
 
 
 def test_an_error_that_is_asked_for_may_have_other_words():

@@ -74,9 +74,8 @@ def test_the_output_is_that_of_the_recipe_and_calls_leave_the_generator_alone():
 def test_gradients_are_autograds():
     outcome = asked(Right, "gradients", X)
     weights = modules.numbers("output", (2, 2, 3), 0)
-    np.testing.assert_allclose(
-        outcome["value"]["gradient of linear.bias"].array, weights.sum(axis=(0, 1)), rtol=1e-5, atol=1e-6
-    )
+    summed = weights.sum(axis=(0, 1)) @ modules.numbers("gradient of linear.bias", (3,), 0)
+    np.testing.assert_allclose(outcome["value"]["gradient of linear.bias"], summed, rtol=1e-5, atol=1e-6)
     wanted = weights @ modules.numbers("linear.weight", (3, 3), 5)
     np.testing.assert_allclose(outcome["value"]["gradient of input 1"].array, wanted, rtol=1e-5, atol=1e-6)
     assert not outcome["changed"]
@@ -88,7 +87,7 @@ def test_a_gradient_that_is_cut_is_zero():
             return x * self.linear(x).detach()
 
     outcome = asked(Cut, "gradients", X)
-    assert not outcome["value"]["gradient of linear.weight"].array.any()
+    assert outcome["value"]["gradient of linear.weight"] == 0
 
 
 def test_named_inputs_reach_forward():
@@ -98,6 +97,38 @@ def test_named_inputs_reach_forward():
 
 def test_parameters_are_told_by_name():
     assert asked(Right, "parameters")["value"] == {"linear.weight": "(3, 3)", "linear.bias": "(3,)"}
+
+
+def test_start_values_are_those_from_before_the_recipe():
+    class Ones(Right):
+        def __init__(self, d_model):
+            super().__init__(d_model)
+            nn.init.ones_(self.linear.weight), nn.init.zeros_(self.linear.bias)
+
+    found = asked(Ones, "start_values")["value"]
+    assert found["linear.weight"].array.all() and not found["linear.bias"].array.any()
+
+
+def test_a_part_is_called_by_itself():
+    outcome = asked(Right, "part", X, named={"part": "linear"})
+    np.testing.assert_allclose(
+        outcome["value"].array + np.arange(3), asked(Right, "output", X)["value"].array, rtol=1e-5
+    )
+    assert not outcome["changed"]
+
+
+def test_a_part_that_is_a_number_is_told_as_it_is():
+    assert asked(Right, "part", named={"part": "linear.in_features"})["value"] == 3
+
+
+def test_chance_hangs_on_the_seed_not_on_what_was_built():
+    class BuildsMore(Right):
+        def __init__(self, *sizes, **options):
+            super().__init__(*sizes, **options)
+            torch.randn(7)
+
+    one, other = (asked(kind, "output", X, options={"dropout": 0.5}, training=True) for kind in (Right, BuildsMore))
+    np.testing.assert_array_equal(one["value"].array, other["value"].array)
 
 
 def test_both_dtypes_are_tried():
@@ -125,7 +156,11 @@ def test_training_mode_is_set():
     "parameters, told",
     [
         ({"linear.weight": "(3, 3)"}, "a parameter `linear.bias` that this module should not have"),
-        ({"w.weight": "(3, 3)"}, "no parameter `w.weight`; this module has `linear.weight`, `linear.bias`"),
+        ({"w.weight": "(3, 3)"}, "no parameter `w.weight`; it has `linear.bias`, `linear.weight` instead"),
+        (
+            {"linear.weight": "(3, 3)", "linear.bias": "(3,)", "gain": "(3,)"},
+            "no parameter `gain`; it has nothing instead",
+        ),
         ({"linear.weight": "(3, 4)", "linear.bias": "(3,)"}, "`linear.weight` to have shape (3, 4), got (3, 3)"),
     ],
 )

@@ -183,8 +183,19 @@ def test_without_a_screen_nothing_is_shown_and_nothing_is_said(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("name", GOOD)
+def test_where_nobody_looks_something_else_is_done_instead(name, shown, capsys, monkeypatch):
+    done = []
+    monkeypatch.setattr(plots, "instead", lambda: done.append("instead"))
+    monkeypatch.setattr(plt, "figure", None)  # none is even begun
+    assert GOOD[name]() is None
+    assert done == ["instead"] and shown == [] and capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("instead", [None, lambda: None], ids=["drawn", "not drawn"])
 @pytest.mark.parametrize(("draw", "sentence"), BAD)
-def test_says_what_was_expected_and_what_was_received(draw, sentence, shown):
+def test_says_what_was_expected_and_what_was_received(draw, sentence, instead, shown, monkeypatch):
+    monkeypatch.setattr(plots, "instead", instead)
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         draw()
     assert plt.get_fignums() == []

@@ -78,3 +78,11 @@ def test_an_unanswered_function_that_the_answer_calls_is_named():
     outcome = probe.run(namespace, {"name": "total", "args": [1]})
     assert (outcome["status"], outcome["message"]) == ("error", "unanswered is not answered yet")
     assert probe.run(namespace, {"name": "unanswered", "args": [1]})["status"] == "missing"
+
+
+def test_a_librarys_own_not_implemented_error_is_an_error_of_the_answer():
+    def f(x):
+        raise NotImplementedError("add is not implemented for Bool")
+
+    outcome = probe.run({"f": f}, {"name": "f", "args": [1.0]})
+    assert outcome == {"status": "error", "type": "NotImplementedError", "message": "add is not implemented for Bool"}

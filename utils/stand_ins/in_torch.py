@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from utils.stand_ins import in_numpy
 
@@ -19,7 +20,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tu
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float = 0.0) -> Tensor:
     seeing = torch.ones((), device=q.device) if mask is None else mask.any(dim=-1, keepdim=True)
     everywhere = None if mask is None else mask | ~seeing  # a row that sees nothing looks everywhere, and is put to 0
-    return F.scaled_dot_product_attention(q, k, v, everywhere, dropout) * seeing
+    with sdpa_kernel(SDPBackend.MATH):  # the fast ones write past their memory where keys and values differ in number
+        return F.scaled_dot_product_attention(q, k, v, everywhere, dropout) * seeing
 
 
 class MultiHeadAttention(nn.Module):

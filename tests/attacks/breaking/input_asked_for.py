@@ -1,0 +1,4 @@
+# Asks for input, for which nobody is there.
+# earns 22; told: nothing
+# %%
+name = input("Who grades this? ")
