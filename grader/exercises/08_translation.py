@@ -1,12 +1,10 @@
 """Lesson 08: the trained model writes: greedy decoding, beam search, a cache, translations."""
 
 import torch
-from torch import nn
 
 from grader.spec import Case, FilesCase, Lesson, ModuleCase
 from utils import decoding
-from utils.corpus import test_pairs, vocabularies
-from utils.translation import padded
+from utils.corpus import test_pairs
 from utils.translator import FILE
 
 LESSON = Lesson("08_translation", files=(FILE,))
