@@ -91,11 +91,8 @@ def rate(args: list, value: Any) -> tuple[dict[str, bool], str]:
 
 def best(args: list, value: Any) -> tuple[dict[str, Any], str]:
     """The first of some hypotheses `(ids, score)`."""
-    known = _hypotheses(value)
-    if not known:
-        return {"a list of pairs (ids, score)": known is not None, "the best ids": "none", "its score": 0.0}, ""
-    ids, score = known[0]
-    return {"a list of pairs (ids, score)": True, "the best ids": " ".join(map(str, ids)), "its score": score}, ""
+    ids, score = (_hypotheses(value) or [([], 0.0)])[0]
+    return {"what comes back": _form(value), "the best ids": " ".join(map(str, ids)), "its score": score}, ""
 
 
 def beam(args: list, value: Any) -> tuple[dict[str, Any], str]:
@@ -103,44 +100,28 @@ def beam(args: list, value: Any) -> tuple[dict[str, Any], str]:
     from utils import decoding  # needs torch
 
     settings, known = args[0], _hypotheses(value)
-    if not known:
-        return dict.fromkeys(_BEAM, False) | {"a list of pairs (ids, score)": known is not None}, ""
     (beam_size,), special, max_len = settings["more"], settings["ids"], settings["max_len"]
-    words = range(settings["tgt_words"])
-    whole = [
-        2 <= len(ids) <= max_len
-        and all(word in words for word in ids)
-        and (ids.index(special["eos"]) == len(ids) - 1 if special["eos"] in ids else len(ids) == max_len)
-        for ids, _ in known
-    ]
-    scores = [score for _, score in known]
-    facts = {
-        "a list of pairs (ids, score)": True,
+    words, power = range(settings["tgt_words"]), settings["options"].get("length_penalty", 0.6)
+
+    def is_whole(ids: list[int]) -> bool:
+        end = ids.index(special["eos"]) + 1 if special["eos"] in ids else max_len
+        return 1 < len(ids) == end <= max_len and all(word in words for word in ids)
+
+    def distance(ids: list[int], score: float) -> float:
+        right = sum(decoding.log_probabilities(settings, ids)) / ((5 + len(ids) - 1) / 6) ** power
+        return abs(score - right)
+
+    scores, all_ids = [score for _, score in known], [ids for ids, _ in known]
+    whole = bool(known) and all(map(is_whole, all_ids))
+    return {
+        "what comes back": _form(value),
         "no more of them than beam_size": len(known) <= beam_size,
-        "each begins with BOS": all(ids[0] == special["bos"] for ids, _ in known),
-        "each ends with its first EOS, or has max_len ids": all(whole),
-        "no ids are there twice": len({tuple(ids) for ids, _ in known}) == len(known),
+        "each begins with BOS": all(ids[0] == special["bos"] for ids in all_ids),
+        "each ends with its first EOS, or has max_len ids": whole,
+        "no ids are there twice": len(set(map(tuple, all_ids))) == len(all_ids),
         "the best comes first": scores == sorted(scores, reverse=True),
-        "how far a score is from what the model gives": 0.0,
-    }
-    if all(whole):
-        power = settings["options"].get("length_penalty", 0.6)
-        right = [
-            sum(decoding.log_probabilities(settings, ids)) / ((5 + len(ids) - 1) / 6) ** power for ids, _ in known
-        ]
-        facts["how far a score is from what the model gives"] = max(abs(a - b) for a, b in zip(scores, right))
-    return facts, ""
-
-
-_BEAM = (
-    "a list of pairs (ids, score)",
-    "no more of them than beam_size",
-    "each begins with BOS",
-    "each ends with its first EOS, or has max_len ids",
-    "no ids are there twice",
-    "the best comes first",
-    "how far a score is from what the model gives",
-)
+        "how far a score is from what the model gives": max(map(distance, all_ids, scores)) if whole else 0.0,
+    }, ""
 
 
 def bleu(args: list, value: Any) -> tuple[dict[str, bool], str]:
@@ -168,23 +149,30 @@ READINGS: dict[str, Callable[[list, Any], tuple[dict[str, Any], str]]] = {
 }
 
 
-def _hypotheses(value: Any) -> list[tuple[list[int], float]] | None:
-    """Pairs of a list of ints and a finite number, also a tensor's; None for anything else."""
-    if not isinstance(value, list):
-        return None
+def _hypotheses(value: Any) -> list[tuple[list[int], float]]:
+    """The pairs of a list of ints and a finite number, also a tensor's; none if there is anything else."""
     known = []
-    for pair in value:
-        if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], list) and pair[0]):
-            return None
-        ids, score = pair
-        if not all(type(one) is int for one in ids):
-            return None
+    for pair in value if isinstance(value, list) else []:
+        ids, score = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
         number = getattr(score, "array", score)  # a tensor's
         number = number.item() if isinstance(number, np.ndarray) and number.ndim == 0 else number
-        if type(number) not in (int, float) or not math.isfinite(number):
-            return None
+        if _form(ids) != "ids" or type(number) not in (int, float) or not math.isfinite(number):
+            return []
         known.append((ids, float(number)))
     return known
+
+
+def _form(value: Any) -> str:
+    """What hypotheses are made of, in words, as far as the first one tells."""
+    if isinstance(value, list) and value:
+        if all(type(one) is int for one in value):
+            return "ids"
+        parts = [_form(one) for one in value[:2]]
+        return f"({', '.join(parts)})" if len(value) == 2 and parts[0] != parts[1] else f"a list of {parts[0]}"
+    array = getattr(value, "array", value)
+    if isinstance(array, (int, float)) or (isinstance(array, np.ndarray) and array.ndim == 0):
+        return "score"
+    return "array" if isinstance(array, np.ndarray) else type(value).__name__
 
 
 def _indices(value: Any) -> list[list[int]] | None:

@@ -362,16 +362,18 @@ def beam_search(rng):
     one = {"more": [1]}
     yield ask("beam of one", "one hypothesis, up to its end", drawn(rng, ("111", 5), **one), "best")
     yield ask("beam of one", "one hypothesis that is cut at max_len", drawn(rng, ("1111", CUT), max_len=5, **one), "best")
-    unusual = drawn(rng, ("11111", 6), ids=UNUSUAL, **one)
-    yield ask("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", unusual, "best", True)
+    longer = drawn(rng, ("11111", 6), **one)
+    yield ask("beam of one", "another hypothesis, up to its end", longer, "best", True)
+    unusual = drawn(rng, ("1111", 4), ids=UNUSUAL, **one)
+    yield ask("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", unusual, "best")
     for hidden in (False, True):
         settings = worth_searching(rng)
         for power in (0.0, 2.0):
             says = f"all continuations, length_penalty {power:g}"
             yield ask("length penalty", says, settings, "best", hidden, options={"length_penalty": power})
         yield ask("best of all", "a beam as wide as all continuations", settings, "best", hidden)
-    for beam_size, marks, hidden in ((2, "1111", False), (3, "11", False), (4, "111", True)):
-        settings = of_several_lengths(rng, beam_size, marks)
+    for beam_size, marks, ids, hidden in ((2, "1111", USUAL, False), (3, "11", USUAL, False), (4, "111", UNUSUAL, True)):
+        settings = of_several_lengths(rng, beam_size, marks, ids)
         yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
     manner = settings | {"ask": "manner"}
     yield ask("mode and gradients", "a model in training mode", manner, training=True)
@@ -380,24 +382,34 @@ def beam_search(rng):
 
 
 def worth_searching(rng):
-    """Settings for a beam as wide as all continuations: it finds better than greedy decoding, and another with each
-    length penalty. What it finds has an end.
+    """Settings for a beam as wide as all continuations. What it finds has an end, is longer the larger the length
+    penalty, and takes a word that is not the most probable one after a first word has been chosen.
     """
     while True:
         settings = drawn(rng, ("111", 3), tgt_words=6, max_len=4, more=[6**3])
-        (greedy,) = map(tuple, said_greedily(settings, settings["src"]))
-        best = [hypotheses(settings, length_penalty=power)[:2] for power in (0.0, 0.6, 2.0)]
-        clear = all(one[1] - other[1] > CLEAR for one, other in best)
-        ids = [tuple(one[0]) for one, _ in best]
-        ended = all(one[-1] == settings["ids"]["eos"] for one in ids)
-        if clear and ended and len(set(ids)) > 1 and ids[1] != greedy:
+        sums = hypotheses(settings, length_penalty=0.0)
+        found = [
+            sorted(((total / ((4 + len(ids)) / 6) ** power, ids) for ids, total in sums), reverse=True)
+            for power in (0.0, 0.6, 2.0)
+        ]
+        clear = all(first[0] - second[0] > CLEAR for first, second, *_ in found)
+        short, usual, long = (ids for (_, ids), *_ in found)
+        ended = all(ids[-1] == settings["ids"]["eos"] for ids in (short, usual, long))
+        if clear and ended and 2 < len(short) < len(long) and not follows_the_most_probable(settings, usual):
             return settings
 
 
-def of_several_lengths(rng, beam_size, marks):
+def follows_the_most_probable(settings, ids):
+    """Whether each word after the first is the most probable one there."""
+    with torch.no_grad():
+        logits = model_of(settings)(settings["src"], torch.tensor([ids[:-1]]))[0]
+    return logits[1:].argmax(dim=-1).tolist() == ids[2:]
+
+
+def of_several_lengths(rng, beam_size, marks, ids):
     """Settings for which a search finds hypotheses of several lengths; at least one of them ends."""
     while True:
-        settings = drawn(rng, (marks, CUT), max_len=6, more=[beam_size])
+        settings = drawn(rng, (marks, CUT), ids=ids, max_len=6, more=[beam_size])
         found = hypotheses(settings)
         ended = [ids[-1] == settings["ids"]["eos"] for ids, _ in found]
         if len({len(ids) for ids, _ in found}) > 1 and any(ended) and not ended[0]:
