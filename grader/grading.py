@@ -27,7 +27,7 @@ from grader.sandbox import Died, Sandbox, SandboxMissing, Student
 from grader.sandbox.process import cut
 from grader.sanitise import safe_outputs, without_formulas
 from grader.spec import load_lesson
-from grader.submission import is_copy, lesson_of, read_submission, release_notebook, repair
+from grader.submission import is_copy, lesson_of, read_files, read_submission, release_notebook, repair
 from utils import stand_ins
 from utils.card import Card
 from utils.checkset import CheckSet
@@ -94,7 +94,8 @@ def grade_file(path: Path, seed: int, sandbox: Sandbox) -> Graded:
         GraderError: the name belongs to no lesson, or the file is no notebook.
     """
     lesson = lesson_of(path.name)
-    return grade_notebook(repair(read_submission(path), release_notebook(lesson)), lesson, seed, sandbox)
+    notebook = repair(read_submission(path), release_notebook(lesson))
+    return grade_notebook(notebook, lesson, seed, sandbox, read_files(path.parent, load_lesson(lesson).files))
 
 
 def grade_notebook(
@@ -149,7 +150,7 @@ def grade_notebook(
 @lru_cache(maxsize=8)
 def hidden_checksets(lesson: str, seed: int) -> dict[str, CheckSet]:
     """All questions of a lesson for one seed: the same for every submission of a grading run."""
-    return {name: exercise.checkset(seed) for name, exercise in load_lesson(lesson).exercises.items()}
+    return {name: exercise.checkset(seed, files=True) for name, exercise in load_lesson(lesson).exercises.items()}
 
 
 def out_of_reach(lesson: str) -> tuple[str, ...]:

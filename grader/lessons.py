@@ -16,6 +16,7 @@ from utils.carry import on_tensors
 COURSE_ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 LIBRARIES = ("math", "numpy", "torch")  # what solutions may build on
+PARTS = ("utils.corpus", "utils.translation")  # ... and of the course's own modules
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class LessonSource:
             ast.unparse(node)
             for node in nodes
             if (isinstance(node, ast.Import) and node.names[0].name.split(".")[0] in LIBRARIES)
-            or (isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in LIBRARIES)
+            or (isinstance(node, ast.ImportFrom) and (node.module.split(".")[0] in LIBRARIES or node.module in PARTS))
         )
 
     def namespace(self) -> dict[str, Any]:

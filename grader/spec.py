@@ -88,6 +88,21 @@ class ModuleCase(Case):
         )  # fmt: skip
 
 
+class FilesCase(Case):
+    """A question about files that are handed in beside a notebook: asked only when a submission is graded.
+
+    Args:
+        aspect, says, args, probe, reading, otherwise: as for a `Case`.
+        facts: what the reading of a right answer is; the course itself has no such file to ask.
+    """
+
+    def __init__(
+        self, aspect: str, says: str, *args: Any, probe: str, reading: str, facts: dict[str, Any], otherwise: str = ""
+    ) -> None:
+        super().__init__(aspect, says, *args, probe=probe, hidden=True, otherwise=otherwise, reading=reading)
+        self.facts = facts
+
+
 @dataclass
 class Misconception:
     """A known wrong solution: a stable name, what runs, and the hint it earns."""
@@ -149,9 +164,15 @@ class Exercise:
 
         return register
 
-    def checkset(self, seed: int) -> CheckSet:
-        """All questions, hidden ones too, for the inputs that `seed` gives."""
-        return self._checkset(list(self.cases(np.random.default_rng(seed))), recorded=False)
+    def checkset(self, seed: int, files: bool = False) -> CheckSet:
+        """All questions, hidden ones too, for the inputs that `seed` gives.
+
+        Args:
+            seed: any number.
+            files: whether also those about files that are handed in beside a notebook.
+        """
+        cases = self.cases(np.random.default_rng(seed))
+        return self._checkset([case for case in cases if files or not isinstance(case, FilesCase)], recorded=False)
 
     def visible_checkset(self) -> CheckSet:
         """The questions that students may see, always the same; mistakes without their names."""
@@ -163,6 +184,8 @@ class Exercise:
         requests = [self._request(case) for case in cases]
 
         def answer(function: Callable, place: int) -> dict[str, Any]:
+            if isinstance(cases[place], FilesCase):
+                return {"status": "value", "value": cases[place].facts, "changed": False}
             return read(cases[place].reading, requests[place], outcome_of(function, requests[place]))
 
         expected = [answer(self.lesson.reference(self.name), place) for place in range(len(cases))]
@@ -223,10 +246,10 @@ class Exercise:
 
 
 class Lesson:
-    """A lesson's exercises in order, and what their answers may not lean on."""
+    """A lesson's exercises in order, what their answers may not lean on, and the files handed in beside its notebook."""
 
-    def __init__(self, name: str, refuse: tuple[str, ...] = ()) -> None:
-        self.name, self.refuse = name, refuse
+    def __init__(self, name: str, refuse: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> None:
+        self.name, self.refuse, self.files = name, refuse, files
         self.exercises: dict[str, Exercise] = {}
 
     def exercise(

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from grader.spec import lesson_names
 from utils.values import printable
 
 MAX_NOTEBOOK_BYTES = 50 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024  # of one file beside a notebook
 MAX_CELLS = 2000
 MAX_PARTS = 1_000_000  # of lists and dicts: an empty one is two bytes in a file and sixty in memory
 COPY = "copy of an answer"
@@ -239,6 +241,20 @@ def read_regular_file(path: Path, most: int) -> bytes:
 def readable(name: str) -> str:
     """A name as it may be shown in a terminal or a log: whoever hands in chooses it."""
     return printable(name.encode("utf-8", "replace").decode())[:200]
+
+
+def read_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Those files of a folder that a lesson takes beside its notebook; no links, and of a large one the beginning."""
+    found = {}
+    for name in names:
+        try:
+            descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue
+        with open(descriptor, "rb") as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found[name] = file.read(MAX_FILE_BYTES)
+    return found
 
 
 def _kernelspec() -> dict[str, Any]:

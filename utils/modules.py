@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from utils.probe import Unfit
 
@@ -163,10 +164,62 @@ def dropped_heads(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
     return {"ratios": ratios.unique().double(), "whole heads": bool((ratios == ratios[..., :1]).all())}
 
 
+def steps(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
+    """What a module with a cache makes of the positions of x, one after another: outputs, and the last cache."""
+    x, *cache = inputs
+    outputs, cache = _fed(make(_dtype(inputs)), x, tuple(cache) or None)
+    return {"outputs": torch.cat(outputs, dim=1), "keys": cache[0], "values": cache[1]}
+
+
+def branches(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
+    """What a module with a cache makes of the last two positions of x, when each is given the same cache."""
+    x, module = inputs[0], make(_dtype(inputs))
+    _, cache = _fed(module, x[:, :-2], None)
+    (one, _), (other, after) = module(x[:, -2:-1], cache), module(x[:, -1:], cache)
+    return {"one": one, "the other": other, "positions in the cache": after[0].shape[2]}
+
+
+def work_by_length(make: Callable, inputs: list, named: dict) -> dict[str, bool]:
+    """Whether a step's work, in numbers computed, grows faster than the number of positions in the cache."""
+    (x,), counts = inputs, []
+    module = make(_dtype(inputs))
+    for n_past in named["lengths"]:
+        keys = x.new_ones(len(x), named["n_heads"], n_past, x.shape[-1] // named["n_heads"])
+        with _Work() as work:
+            module(x, (keys, keys.clone()))
+        counts.append(work.numbers)
+    (n_1, n_2, n_3), (first, second, third) = named["lengths"], counts
+    return {"faster than the length": (third - second) / (n_3 - n_2) > 1.01 * (second - first) / (n_2 - n_1)}
+
+
+def _fed(module: nn.Module, x: torch.Tensor, cache: tuple | None) -> tuple[list[torch.Tensor], Any]:
+    outputs = []
+    for place in range(x.shape[1]):
+        output, cache = module(x[:, place : place + 1], cache)
+        outputs.append(output)
+    return outputs, cache
+
+
+class _Work(TorchDispatchMode):
+    """Counts the numbers that PyTorch's operators write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        self.numbers += sum(tensor.numel() for tensor in _tensors(result))
+        return result
+
+
 QUESTIONS: dict[str, Callable] = {
     question.__name__: question
-    for question in (output, again, parameters, start_values, part, gradients, dtypes, elsewhere, dropped_heads)
-}
+    for question in (
+        output, again, parameters, start_values, part, gradients, dtypes, elsewhere, dropped_heads,
+        steps, branches, work_by_length,
+    )
+}  # fmt: skip
 
 
 def function_gradients(function: Callable, args: list, kwargs: dict) -> dict[str, Any]:

@@ -171,6 +171,21 @@ def calls_fused(function: Callable, args: list, kwargs: dict) -> dict[str, bool]
     return {f"{name} is called": any(map(byhand.is_operator(name), seen))}
 
 
+def decoding(function: Callable, args: list, kwargs: dict) -> Any:
+    """What a tiny model says by a student's way of decoding (see `utils.decoding`); the settings are one argument."""
+    return part("decoding").ask(function, **args[0])
+
+
+def word_for_word(function: Callable, args: list, kwargs: dict) -> Any:
+    """Translations by a given small model (see `utils.decoding`)."""
+    return part("decoding").word_for_word(function, **args[0])
+
+
+def own_weights(function: Callable, args: list, kwargs: dict) -> Any:
+    """Translations by the weights that lie beside the notebook (see `utils.decoding`)."""
+    return part("decoding").own_weights(function, **args[0])
+
+
 PROBES: dict[str, Callable] = {
     "call": call,
     "call_again": call_again,
@@ -183,6 +198,9 @@ PROBES: dict[str, Callable] = {
     "training_step": training_step,
     "accumulation": accumulation,
     "calls_fused": calls_fused,
+    "decoding": decoding,
+    "word_for_word": word_for_word,
+    "own_weights": own_weights,
 }
 
 

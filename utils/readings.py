@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+MAX_TEXT = 500  # letters of a translation that are looked at
 LESS = 0.8  # of the padding in random order: clearly less, whatever the order
 
 
@@ -88,11 +89,90 @@ def rate(args: list, value: Any) -> tuple[dict[str, bool], str]:
     }, ""
 
 
-READINGS: dict[str, Callable[[list, Any], tuple[dict[str, bool], str]]] = {
+def best(args: list, value: Any) -> tuple[dict[str, Any], str]:
+    """The first of some hypotheses `(ids, score)`."""
+    ids, score = (_hypotheses(value) or [([], 0.0)])[0]
+    return {"what comes back": _form(value), "the best ids": " ".join(map(str, ids)), "its score": score}, ""
+
+
+def beam(args: list, value: Any) -> tuple[dict[str, Any], str]:
+    """Whether hypotheses are what a beam search may return, with the scores that the model gives them."""
+    from utils import decoding  # needs torch
+
+    settings, known = args[0], _hypotheses(value)
+    (beam_size,), special, max_len = settings["more"], settings["ids"], settings["max_len"]
+    words, power = range(settings["tgt_words"]), settings["options"].get("length_penalty", 0.6)
+
+    def is_whole(ids: list[int]) -> bool:
+        end = ids.index(special["eos"]) + 1 if special["eos"] in ids else max_len
+        return 1 < len(ids) == end <= max_len and all(word in words for word in ids)
+
+    def distance(ids: list[int], score: float) -> float:
+        right = sum(decoding.log_probabilities(settings, ids)) / ((5 + len(ids) - 1) / 6) ** power
+        return abs(score - right)
+
+    scores, all_ids = [score for _, score in known], [ids for ids, _ in known]
+    whole = bool(known) and all(map(is_whole, all_ids))
+    return {
+        "what comes back": _form(value),
+        "no more of them than beam_size": len(known) <= beam_size,
+        "each begins with BOS": all(ids[0] == special["bos"] for ids in all_ids),
+        "each ends with its first EOS, or has max_len ids": whole,
+        "no ids are there twice": len(set(map(tuple, all_ids))) == len(all_ids),
+        "the best comes first": scores == sorted(scores, reverse=True),
+        "how far a score is from what the model gives": max(map(distance, all_ids, scores)) if whole else 0.0,
+    }, ""
+
+
+def bleu(args: list, value: Any) -> tuple[dict[str, bool], str]:
+    """Whether translations of sentences drawn at random are as good as is asked for."""
+    from sacrebleu import corpus_bleu
+
+    from utils import corpus
+
+    settings = args[0]
+    wanted = [english for _, english in corpus.fresh_pairs(settings["seed"], settings["count"])]
+    texts = isinstance(value, list) and len(value) == len(wanted) and all(type(text) is str for text in value)
+    score = corpus_bleu([text[:MAX_TEXT] for text in value], [wanted]).score if texts else 0.0
+    enough = score >= settings["at_least"]
+    facts = {"a list of texts, one for each sentence": texts, f"BLEU of {settings['at_least']} or more": enough}
+    return facts, "" if enough or not texts else f"BLEU {score:.1f}"
+
+
+READINGS: dict[str, Callable[[list, Any], tuple[dict[str, Any], str]]] = {
+    "best": best,
+    "beam": beam,
+    "bleu": bleu,
     "batches": batches,
     "padding": padding,
     "rate": rate,
 }
+
+
+def _hypotheses(value: Any) -> list[tuple[list[int], float]]:
+    """The pairs of a list of ints and a finite number, also a tensor's; none if there is anything else."""
+    known = []
+    for pair in value if isinstance(value, list) else []:
+        ids, score = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+        number = getattr(score, "array", score)  # a tensor's
+        number = number.item() if isinstance(number, np.ndarray) and number.ndim == 0 else number
+        if _form(ids) != "ids" or type(number) not in (int, float) or not math.isfinite(number):
+            return []
+        known.append((ids, float(number)))
+    return known
+
+
+def _form(value: Any) -> str:
+    """What hypotheses are made of, in words, as far as the first one tells."""
+    if isinstance(value, list) and value:
+        if all(type(one) is int for one in value):
+            return "ids"
+        parts = [_form(one) for one in value[:2]]
+        return f"({', '.join(parts)})" if len(value) == 2 and parts[0] != parts[1] else f"a list of {parts[0]}"
+    array = getattr(value, "array", value)
+    if isinstance(array, (int, float)) or (isinstance(array, np.ndarray) and array.ndim == 0):
+        return "score"
+    return "array" if isinstance(array, np.ndarray) else type(value).__name__
 
 
 def _indices(value: Any) -> list[list[int]] | None:

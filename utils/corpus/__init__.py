@@ -30,6 +30,17 @@ def test_pairs() -> list[tuple[str, str]]:
     return [NOTES] + [(fr, en) for fr, en in pairs if known.issuperset(fr.split() + en.split())]
 
 
+def fresh_pairs(seed: int, count: int) -> list[tuple[str, str]]:
+    """Other sentences than those to learn from, made of the same words."""
+    rng, seen, found = random.Random(seed), {fr for fr, _ in train_pairs()}, {}
+    known = [set(vocabulary.words) for vocabulary in vocabularies()]
+    while len(found) < count:
+        one = sentence(rng)
+        if one.fr not in seen and all(words.issuperset(text.split()) for words, text in zip(known, (one.fr, one.en))):
+            found[one.fr] = one.en
+    return list(found.items())
+
+
 @cache
 def vocabularies() -> tuple[Vocabulary, Vocabulary]:
     """The French and the English words of the training pairs."""

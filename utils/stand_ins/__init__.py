@@ -44,6 +44,7 @@ MODULES = {
         "Decoder",
         "Transformer",
         "label_smoothed_loss",
+        "greedy_decode",
     ),
 }
 NAMES = tuple(name for names in MODULES.values() for name in names)
