@@ -111,7 +111,7 @@ def warm_shell() -> Any:
         torch = None
     if torch is not None:
         torch.set_num_threads(1)
-        for name in ("operators", "modules", "one_step", "accumulation"):
+        for name in ("operators", "modules", "one_step", "accumulation", "decoding"):
             part(name)
         with part("operators").watch(lambda name: None):
             torch.ones(1)  # for the first operator that is watched PyTorch imports a great deal more
