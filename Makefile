@@ -11,12 +11,13 @@ PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(WANTED)
 TEST_READY := .venv/ready-for-tests-$(WANTED)
+SLIDES_READY := .venv/slides/ready-$(shell cksum < grader/slides/package.json | cut -d ' ' -f 1)
 NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test test-long test-nbgrader attacks demo release bundle mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean bubblewrap browser postgresql
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle slides teach mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean npm bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,13 @@ release: $(READY) ## build notebooks/ from solutions/
 
 bundle: $(READY) ## make the students' zip in build/
 	$(PYTHON_HERE) -m grader bundle
+
+slides: release $(SLIDES_READY) ## build a deck a lesson in build/slides/ and the pages docs/instructors/
+	$(PYTHON_HERE) -m grader slides
+
+teach: $(READY) ## teach live: the slides in JupyterLab (after make slides)
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[teach]'
+	exec $(PYTHON_HERE) -m jupyterlab build/slides $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are caught and named
 	$(PYTHON_HERE) tests/grader/proof.py
@@ -98,6 +106,15 @@ $(TEST_READY): | $(READY)
 $(NBGRADER_TEST_READY): | $(READY)
 	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test-nbgrader]'
 	@touch $@
+
+$(SLIDES_READY): grader/slides/package.json | $(READY) npm
+	@mkdir -p .venv/slides
+	cp grader/slides/package.json .venv/slides/
+	npm install --prefix .venv/slides --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+npm:
+	@command -v npm >/dev/null || .ci/system-packages npm
 
 bubblewrap:
 	@command -v bwrap >/dev/null || .ci/system-packages bubblewrap

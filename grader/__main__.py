@@ -15,6 +15,7 @@ COMMANDS = {
     "autograde": ("grader.autograde", "grade a class into the gradebook"),
     "report": ("grader.report", "write an HTML page about a graded class"),
     "bundle": ("grader.bundle", "make the zip for students"),
+    "slides": ("grader.slides", "make decks to teach from, and the instructors' pages"),
     "demo": ("grader.demo", "make a small class, grade it, print the table"),
 }
 

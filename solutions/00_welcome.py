@@ -84,7 +84,7 @@ for word, token_id in zip(words, token_ids):
 # In a real network nobody chooses these numbers. They are learned from text (lesson 07), and the
 # columns have no names.
 
-# %%
+# %% slide="The table: one row a word"
 features = ["person", "action", "place", "time", "link", "motion"]
 table = np.array(
     [  # person action place time link motion
@@ -100,7 +100,7 @@ table = np.array(
 print(f"the table has shape {table.shape}: {len(table)} words, {table.shape[1]} numbers for each")
 plots.vectors(table, vocabulary, features, title="The table: one row a word")
 
-# %% [markdown]
+# %% [markdown] slide="An id picks a row"
 # *Picture: a grid with one row for each word of the vocabulary and one column for each feature. Darker
 # cells are farther from zero; the only negative number, the motion of quitte, is hatched. The row of Jane
 # is darkest at "person", the row of l'Afrique at "place".*
@@ -201,7 +201,7 @@ check(embed)
 # After every exercise there is something to see, made with your own code. Here are the five words of
 # the sentence as vectors.
 
-# %%
+# %% slide="A sentence as vectors"
 x = embed(token_ids, table)
 print("token_ids has shape", token_ids.shape, "and x has shape", x.shape, "= (n, d_model)")
 plots.vectors(x, words, features, title="The sentence, as your embed gives it")
@@ -232,7 +232,7 @@ plots.vectors(
 # and in the other it is what she leaves. A look-up cannot know that: it sees one word at a time. This
 # is the problem that **attention** solves, in lesson 01.
 
-# %% [markdown]
+# %% [markdown] slide="How things are written here"
 # ## 5. Conventions you will meet everywhere
 #
 # **Letters for shapes.** Every description gives shapes with these letters.
@@ -295,7 +295,7 @@ print(f"x<{third}> is x[{third - 1}], the vector of {words[third - 1]}: {x[third
 # - The check cells are put back as they were, so editing them changes nothing.
 # - Hints, tries and how long you take cost nothing; only a cell that runs past the time limit does.
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - A sentence becomes numbers in two steps: words to token ids, ids to vectors.

@@ -53,7 +53,7 @@ import numpy as np
 # made these vectors up by hand**: each of the six columns has a meaning, so that you can read the
 # pictures. A real network learns such numbers from text, and its columns have no names.
 
-# %%
+# %% slide="One vector a word"
 np.set_printoptions(precision=3, suppress=True)
 
 words = ["Jane", "visite", "l'Afrique", "en", "septembre"]
@@ -86,7 +86,7 @@ plots.vectors(x, words, features, title="The sentence: one vector a word")
 #
 # The question is only: who chooses the weights?
 
-# %%
+# %% slide="How much should l'Afrique look at each word?"
 plots.looks(words, 2, title="How much should l'Afrique look at each word?")
 
 # %% [markdown]
@@ -100,7 +100,7 @@ plots.looks(words, 2, title="How much should l'Afrique look at each word?")
 # *l'Afrique*. We call such ratings **scores**. A score may be negative, and scores need not add up to
 # anything. Here are five, made up for now. In section 4 you meet the real ones.
 
-# %%
+# %% slide="Scores: any numbers"
 scores = np.array([1.0, 3.0, 0.0, -1.0, 0.0])
 plots.bars(
     scores,
@@ -126,7 +126,7 @@ print("after step 1:", positive, " sum", positive.sum().round(3))
 shares = positive / positive.sum()
 print("after step 2:", shares, " sum", shares.sum().round(3))
 
-# %% [markdown]
+# %% [markdown] slide="Softmax: from scores to weights"
 # This is the **softmax**. In a formula, for scores $s_1, \dots, s_n$:
 #
 # $$\mathrm{softmax}(s)_i = \frac{e^{s_i}}{\sum_{j=1}^{n} e^{s_j}}$$
@@ -213,7 +213,7 @@ check(softmax)
 # **See.** Your softmax on the made-up scores, and on the same scores made four times as large. *Before
 # you run the cell:* will the shares change? Only differences count, and the differences have grown.
 
-# %%
+# %% slide="Larger scores decide more"
 plots.bars(
     {"softmax(scores)": softmax(scores), "softmax(4 · scores)": softmax(4 * scores)},
     words,
@@ -248,7 +248,7 @@ plots.bars(
 #
 # All three are computed from the word's vector $x$, each with a matrix of its own:
 
-# %%
+# %% slide="Query, key, value"
 plots.flow(
     {
         "x": (0, 1, "$x^{\\langle 3\\rangle}$\n(d_model,)"),
@@ -260,7 +260,7 @@ plots.flow(
     title="Three vectors for the third word, l'Afrique",
 )
 
-# %% [markdown]
+# %% [markdown] slide="The same three matrices for every word"
 # *Picture: a box x<3> on the left. Three arrows, named W^Q, W^K and W^V, lead from it to three boxes:
 # query q<3> and key k<3> with d_k numbers each, and value v<3> with d_v numbers.*
 #
@@ -378,7 +378,7 @@ check(project_qkv)
 # %% [markdown]
 # **See.** What each word asks, what it offers, and what it hands over.
 
-# %%
+# %% slide="What is asked, offered, handed over"
 q, k, v = project_qkv(x, w_q, w_k, w_v)
 plots.vectors(
     {"q: asks for": q, "k: offers": k, "v: hands over": v},
@@ -426,7 +426,7 @@ for word, key in zip(words, k):
 # mean; it says how far they spread. Draw many random queries and keys whose numbers have variance 1, and
 # look at the variance of their dot products.
 
-# %%
+# %% slide="Why a square root? Scores grow"
 rng = np.random.default_rng(0)
 sizes = np.array([4, 16, 64, 256, 1024])
 variances, scaled_variances = [], []
@@ -469,7 +469,7 @@ plots.lines(
 # five words with random keys, and a random query that looks at them. From row to row the query holds more
 # numbers. It does not matter which word wins, since that is chance. Look at how decided each row is.
 
-# %%
+# %% slide="Large scores: all or nothing"
 plain, divided = [], []
 for size in sizes:
     rng = np.random.default_rng(4)
@@ -496,7 +496,7 @@ plots.attention(
 # how much do the weights move? That rate of change is the *gradient*. Let us measure it with your softmax:
 # nudge each score up and down a little, and see how far the weights go.
 
-# %%
+# %% slide="... and nothing is learned"
 def sensitivity(scores, nudge=1e-4):
     """How much the weights move when a score moves: the mean size of all rates of change."""
     steps = nudge * np.eye(len(scores))
@@ -523,7 +523,7 @@ plots.lines(
 ratio = divided[-1] / plain[-1]
 print(f"d_k = {sizes[-1]}: with the root the weights move {ratio:.0f} times as much")
 
-# %% [markdown]
+# %% [markdown] slide="So divide by the root"
 # *Picture: the mean rate of change against d_k. Without the root the curve falls towards zero as d_k
 # grows. With the root it stays level.*
 #
@@ -554,7 +554,7 @@ print(f"d_k = {sizes[-1]}: with the root the weights move {ratio:.0f} times as m
 # You have every part now. The word's query meets all keys, softmax turns the scores into weights, and the
 # weights mix the values:
 
-# %%
+# %% slide="One word looks at all"
 plots.flow(
     {
         "q": (0, 0, "query $q^{\\langle 3\\rangle}$\n(d_k,)"),
@@ -636,7 +636,7 @@ check(attend_one_word)
 # %% [markdown]
 # **See.** *Before you run the cell:* which word does *l'Afrique* look at most?
 
-# %%
+# %% slide="Where l'Afrique looks"
 a_3, weights_3 = attend_one_word(q[2], k, v)
 plots.looks(words, 2, weights_3, title="Where l'Afrique looks")
 plots.weighted_sum(
@@ -657,7 +657,7 @@ plots.weighted_sum(
 # Is it really the sentence that did it? Put another verb there. *quitte* (leaves) has the same vector as
 # *visite*, but its motion points away:
 
-# %%
+# %% slide="One word, two sentences"
 x_leaves = x.copy()
 x_leaves[1] = [0.0, 1.0, 0.1, 0.0, 0.0, -0.9]  # quitte
 q_leaves, k_leaves, v_leaves = project_qkv(x_leaves, w_q, w_k, w_v)
@@ -684,7 +684,7 @@ plots.bars(
 by_loop = np.array([attend_one_word(query, k, v)[0] for query in q])
 print("five outputs, one row a word:", by_loop.shape)
 
-# %% [markdown]
+# %% [markdown] slide="All words at once"
 # But no word has to wait for another. All dot products together are *one* matrix product. Stack the
 # queries as rows of $Q$ and the keys as rows of $K$. Then the number in row $i$ and column $j$ of
 # $QK^{\top}$ is the dot product of query $i$ with key $j$:
@@ -693,7 +693,7 @@ print("five outputs, one row a word:", by_loop.shape)
 #
 # This is equation (1) of the paper that introduced the Transformer. Follow the shapes:
 
-# %%
+# %% slide="Follow the shapes"
 plots.flow(
     {
         "q": (0, 0, "Q\n(n_q, d_k)"),
@@ -774,7 +774,7 @@ check(scaled_dot_product_attention)
 # **See.** The attention of the whole sentence. *Before you run the cell:* which two words will *visite*
 # look at? And *en*?
 
-# %%
+# %% slide="Who looks at whom"
 output, weights = scaled_dot_product_attention(q, k, v)
 print("each row adds up to:", weights.sum(axis=-1))
 print("same as word by word:", np.allclose(output, by_loop))
@@ -883,7 +883,7 @@ plots.vectors(
 # **Play.** The matrices are yours to change. Here a verb asks *when* more strongly than before. Change
 # other numbers, guess what the picture will do, and run the cell again.
 
-# %%
+# %% slide="Change the questions"
 my_w_q = w_q.copy()
 my_w_q[features.index("action"), asks.index("when")] = 6.0
 _, my_weights = self_attention(x, my_w_q, w_k, w_v)
@@ -904,7 +904,7 @@ plots.explore(
 # One last experiment. Shuffle the words of the sentence. *Before you run the cell:* what will happen to
 # the weights and to the outputs?
 
-# %%
+# %% slide="Shuffle the sentence"
 order = np.array([4, 2, 0, 3, 1])
 shuffled_words = [words[place] for place in order]
 output, weights = self_attention(x, w_q, w_k, w_v)
@@ -931,7 +931,7 @@ plots.vectors({"shuffled": shuffled_output}, shuffled_words, hands_over)
 # That cannot stay so, since the order of words carries meaning. **Lesson 03** gives each position a vector
 # of its own and adds it to the word's.
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - Each word gets a **query** (what it asks), a **key** (what it offers) and a **value** (what it hands

@@ -85,7 +85,7 @@ print("x has shape", x.shape, "= (n, d_model)")
 # the three answers must divide one budget. And what if one question is asked more loudly? *Before you run
 # the cell:* what will happen to the other two?
 
-# %%
+# %% slide="One head has one budget"
 # The keys of this head, each number doubled as in lesson 01; d_k is 3.
 offers = 2 * x[:, [features.index(name) for name in ("action", "time", "person")]]
 asks_alike = np.array([3.0, 3.0, 3.0])  # action, time, person
@@ -132,7 +132,7 @@ plots.bars(
 # Each head asks with its first column only: the second number of every query is 0, so the second number of a key
 # never counts in a score. What stands in the second column is handed over when the head has found its word.
 
-# %%
+# %% slide="Three heads, three subspaces"
 questions = ["what's happening?", "when?", "who?"]
 columns = [["action", "motion"], ["time", "link"], ["person", "place"]]
 n_heads, d_model, d_head = 3, 6, 2
@@ -170,7 +170,7 @@ plots.vectors(
 # findings? They are put side by side, head 1 first, which gives `n_heads * d_head` numbers for each word.
 # Then one more matrix, $W^O$, turns them back into `d_model` numbers.
 
-# %%
+# %% slide="Heads side by side, then mixed"
 plots.flow(
     {
         "x": (0, 1, "x\n(n, d_model)"),
@@ -184,7 +184,7 @@ plots.flow(
     title="Multi-head attention with three heads",
 )
 
-# %% [markdown]
+# %% [markdown] slide="Multi-head attention"
 # *Picture: from the box x, arrows lead to three boxes, head 1 to head 3, each with d_head numbers for each
 # word. Arrows lead from all three to one box, side by side, and from there an arrow named W^O leads to the
 # output with d_model numbers.*
@@ -278,7 +278,7 @@ check(attend_head_by_head)
 # %% [markdown]
 # **See.** Three heads on the sentence. *Before you run the cell:* which column will be dark in each picture?
 
-# %%
+# %% slide="Three heads, three questions"
 output, weights = attend_head_by_head(x, w_q, w_k, w_v, w_o)
 print("output", output.shape, " weights", weights.shape)
 plots.attention(weights, words, titles=questions, title="Three heads, three questions")
@@ -376,7 +376,7 @@ for head in range(n_heads):
 # `d_head` columns, head 2 in the next, and so on. With `n_heads * d_head = d_model`, as in the paper, all four
 # matrices are square: `(d_model, d_model)`. From here on we always keep to that.
 
-# %% [markdown]
+# %% [markdown] slide="Split: give each head an axis"
 # ## 4. Splitting
 #
 # `scaled_dot_product_attention` treats axes in front as separate tasks: give it `(3, 5, 2)`, and it works on
@@ -387,7 +387,7 @@ for head in range(n_heads):
 # It takes **two steps**, since the features of a word must be cut up *before* words and heads change places.
 # Follow the shapes, and the row of *Jane*, whose numbers we write as 0 to 5:
 
-# %%
+# %% slide="Reshape, then turn"
 plots.flow(
     {
         "x": (0, 0, "x\n(5, 6)"),
@@ -510,7 +510,7 @@ try:
 except ValueError:
     print("4 heads: a ValueError, as it should be")
 
-# %% [markdown]
+# %% [markdown] slide="Merge: the way back"
 # ## 5. Merging
 #
 # After attention each head has an output of its own: `(n_heads, n, d_head)`. To put them side by side is splitting
@@ -576,7 +576,7 @@ for heads in (1, 2, 6):
 # A colleague found `merge_heads` too long. "The shape is all that counts," they said, and wrote this. *Before you run
 # the cell:* read the function. Do you trust it?
 
-# %%
+# %% slide="Broken on purpose: reshape alone"
 def shorter_merge(x):
     n_heads, n, d_head = x.shape
     return x.reshape(n, n_heads * d_head)
@@ -680,7 +680,7 @@ print("but split correctly: ", np.array_equal(there, split_heads(x, n_heads)))
 #
 # You have all the parts. Follow the shapes once more, now with the two lengths $n_q$ and $n_k$ of lesson 01:
 
-# %%
+# %% slide="All heads in one product"
 plots.flow(
     {
         "xq": (0, 0, "x_q\n(n_q, d_model)"),
@@ -855,7 +855,7 @@ plots.lines(
 #
 # **See.** Two words of the translation look at the French sentence. Nothing in your function has to change.
 
-# %%
+# %% slide="English looks at French"
 english = ["visits", "September"]
 x_english = np.array(
     [  # person action place time link motion
@@ -956,7 +956,7 @@ total = sum(array.size for array in (w_q_all, w_k_all, w_v_all, w_o))
 ours = count_attention_parameters(d_model, n_heads, False)
 print(f"our block, counted and computed: {total} and {ours:.0f}")
 
-# %% [markdown]
+# %% [markdown] slide="Heads cost nothing extra"
 # The number does not depend on `n_heads`. **Why?** More heads are *narrower* heads. The number of heads and the width of
 # each multiply to `d_model`, so the heads' matrices, side by side, are always the same `(d_model, d_model)`:
 #
@@ -966,7 +966,7 @@ print(f"our block, counted and computed: {total} and {ours:.0f}")
 # it looks for. The paper tried it out: with the same total width, a single head was worse than eight, and too many
 # were worse again (Table 3, rows A).
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - **One head is one question**, with its own queries, keys, values and softmax. With one head for three questions, the

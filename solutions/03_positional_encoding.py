@@ -58,7 +58,7 @@ scaled_dot_product_attention = carry("scaled_dot_product_attention")
 # Lesson 01 ended with a surprise: shuffling the words of a sentence only shuffles the outputs of attention.
 # Let us see what that means for our sentence, with the made-up word vectors of lesson 00.
 
-# %%
+# %% slide="Two sentences, one bag of words"
 np.set_printoptions(precision=3, suppress=True)
 
 words = ["Jane", "visite", "l'Afrique", "en", "septembre"]
@@ -128,7 +128,7 @@ for length in (5, 11):
 #
 # **Third idea: count with several digits, as a counter does.** In binary:
 
-# %%
+# %% slide="A clock of bits"
 counter = np.array([[position >> digit & 1 for digit in range(3)] for position in range(8)])
 plots.vectors(
     counter,
@@ -138,7 +138,7 @@ plots.vectors(
     digits=0,
 )
 
-# %% [markdown]
+# %% [markdown] slide="An angle for each position"
 # *Picture: eight rows, the positions 0 to 7, and three columns of zeros and ones. The column of ones changes
 # at every step, the column of twos at every second step, the column of fours only once.*
 #
@@ -232,7 +232,7 @@ check(position_angles)
 # **See.** The clocks of our five words. Here `base` is 100 instead of 10000, so that the slow hands can be
 # seen moving within five words.
 
-# %%
+# %% slide="Four clocks for each word"
 angles = position_angles(5, 8, base=100.0)
 plots.clocks(angles, words, title="Four clocks for each word (base 100)")
 
@@ -255,7 +255,7 @@ for clock in (0, 64, 128, 192, 255):
 # %% [markdown]
 # The fast hands turn once in a few words. The slowest would need a whole book.
 
-# %% [markdown]
+# %% [markdown] slide="Sine and cosine of each angle"
 # ## 3. From angles to the encoding
 #
 # An angle itself is no good as a number in the vector: it grows without limit, just as the position did. What
@@ -337,7 +337,7 @@ check(positional_encoding)
 # **See.** The encoding of our five positions. *Before you run the cell:* which columns will hardly change
 # from word to word?
 
-# %%
+# %% slide="The encoding of our sentence"
 columns = ["sin 0", "cos 0", "sin 1", "cos 1", "sin 2", "cos 2"]
 p = positional_encoding(5, 6)
 labels = [f"p<{place}>  {word}" for place, word in enumerate(words, start=1)]
@@ -370,7 +370,7 @@ plots.bars(
 #
 # Here is a longer text with a wider encoding:
 
-# %%
+# %% slide="A hundred positions"
 wide = positional_encoding(100, 64)
 plots.vectors(wide, title="100 positions (down), 64 columns (across)")
 
@@ -386,7 +386,7 @@ plots.vectors(wide, title="100 positions (down), 64 columns (across)")
 # Try it with one clock. How far is each position from position 0, as the distance between the two vectors? We
 # ask it for the fastest clock alone, for the slowest alone, and for all of them.
 
-# %%
+# %% slide="Fast and slow columns"
 def distance_from_start(encoding):
     """The distance of each row from the first one."""
     return np.linalg.norm(encoding - encoding[0], axis=-1)
@@ -422,7 +422,7 @@ print(f"all clocks: the closest is position {nearest}, distance {everything[near
 # One more property. Measure how similar two positions are by their dot product, the same measure that
 # attention uses.
 
-# %%
+# %% slide="Close positions look alike"
 similarity = wide @ wide.T
 plots.lines(
     places - 50,
@@ -449,7 +449,7 @@ print("10 words on, from 0 and from 50:", similarity[0, 10].round(3), similarity
 #
 # No $pos$ is left on the right. At $k = 0$ every cosine is 1, which is the largest it can be.
 
-# %% [markdown]
+# %% [markdown] slide="Word plus position"
 # ## 4. Word plus position
 #
 # Now put the two together. Each word's row of the table, plus the encoding of its position. One detail comes
@@ -595,7 +595,7 @@ for word, place in (("visite", 1), ("en", 3), ("septembre", 4)):
 # It does. All three words that stayed where they were have noticed that two others changed places. **Attention itself
 # is as it was**: only what goes into it is different.
 
-# %% [markdown]
+# %% [markdown] slide="A step is a rotation"
 # ## 5. From one position to another
 #
 # Why sines and cosines, of all things that are smooth? The paper gives a reason (section 3.5). A word often
@@ -715,7 +715,7 @@ print("two on, then three on, is five on:", np.allclose(five_on, shift_matrix(5,
 # largest where both are the same, that is, at the word before. (In code the positions are rows, so $M$ stands on the
 # right, transposed: row `pos` of `p @ M.T` is `M @ p[pos]`.)
 
-# %%
+# %% slide="A head that looks one word back"
 p_wide = positional_encoding(5, 64)
 queries = p_wide @ shift_matrix(-1, 64).T
 _, weights = scaled_dot_product_attention(12 * queries, p_wide, p_wide)
@@ -729,7 +729,7 @@ plots.attention(weights, words, title="A head that looks at the word before")
 # word back, and it is the same at the beginning and at the end of a text. Trained Transformers do have
 # such heads (Voita and others, under *Further reading*).
 
-# %% [markdown]
+# %% [markdown] slide="Turn instead of add"
 # ## 6. Turn instead of add
 #
 # Section 5 suggests another way. If positions are turns of hands, why add them to the word at all? We could
@@ -818,7 +818,7 @@ check(rotate_by_position)
 # with `base` 100, to see the slow ones move.) *Before you run the cell:* what will happen to the norms of the
 # vectors, that is, to how long they are as arrows?
 
-# %%
+# %% slide="Rotary: words turned by their place"
 rng = np.random.default_rng(3)
 query, key = rng.normal(size=(2, 8))
 positions = np.arange(5)
@@ -902,7 +902,7 @@ plots.vectors(
 #
 # The two vectors differ: what the verb becomes depends on who stands before it and who after it.
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - Attention alone does not see the order of words. A vector for each **position** puts it in.

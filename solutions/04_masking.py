@@ -127,7 +127,7 @@ def queries_keys_values(words):
     return tuple(x @ w for w in (w_q, w_k, w_v))
 
 
-# %%
+# %% slide="Without a mask, padding is looked at"
 q, k, v = queries_keys_values(sentences[1])
 weights = softmax(q @ k.T / np.sqrt(q.shape[-1]))
 print("attention on the two <pad>, word by word:", weights[:3, 3:].sum(axis=-1))
@@ -329,7 +329,7 @@ check(causal_mask)
 # **See.** Your mask on the translation. Read it row by row. The row of *Africa* is the moment after *Africa* is
 # written, when the next word is to be predicted.
 
-# %%
+# %% slide="Who may look at whom"
 english_words = ["Jane", "visits", "Africa", "in", "September"]
 plots.masks(causal_mask(5), english_words, title="Who may look at whom while translating")
 
@@ -409,7 +409,7 @@ check(decoder_mask)
 # %% [markdown]
 # **See.** The masks of the two translations.
 
-# %%
+# %% slide="Both masks at once"
 mask = decoder_mask(english_ids, pad_id)
 print("mask", mask.shape)
 for row, sentence in zip(mask, translations):
@@ -472,7 +472,7 @@ print("take 10 off the hidden scores    ", softmax(loud - 10.0 * ~may_look))
 # that a score of **minus infinity** is a polite way to say "never look there": $e^{-\infty} = 0$. So
 # hidden scores become $-\infty$ *before* softmax, and softmax does the rest:
 
-# %%
+# %% slide="Zero is not hidden"
 row = softmax(np.where(may_look, scores, -np.inf))
 hidden = row[~may_look].sum()
 print(f"minus infinity before softmax: weights {row}  hidden {hidden:.1e}  sum {row.sum():.3f}")
@@ -484,7 +484,7 @@ plots.bars(
     title="What the hidden keys had is shared out among the others",
 )
 
-# %% [markdown]
+# %% [markdown] slide="Minus infinity before softmax"
 # *Picture: two bars a key. Hidden keys 4 and 5 drop to zero; the hatched bars of keys 1, 2 and 3 are
 # higher than their filled ones, in the same proportions.*
 #
@@ -575,7 +575,7 @@ check(masked_attention)
 # **See.** The attention of *Jane visits Africa in September*, without and with the causal mask. *Before
 # you run the cell:* *visits* asks who, where and when. Whom can it still ask?
 
-# %%
+# %% slide="Attention that obeys"
 q, k, v = queries_keys_values(english_words)
 _, open_weights = masked_attention(q, k, v)
 output, weights = masked_attention(q, k, v, causal_mask(5))
@@ -609,7 +609,7 @@ plots.attention(weights, left_padded)
 # word**. So change a later word, and look at what the earlier outputs do. We write *in May* instead of
 # *in September*, and measure how far each word's output moves.
 
-# %%
+# %% slide="Change a future word"
 def how_far_outputs_move(words, changed_words, mask):
     """How far each word's output moves when the sentence changes."""
     before, _ = masked_attention(*queries_keys_values(words), mask)
@@ -641,7 +641,7 @@ my_words = ["Jane", "visits", "Paris", "in", "September"]
 for word, moved in zip(my_words, how_far_outputs_move(english_words, my_words, causal_mask(5))):
     print(f"{word:<10} moved by {moved:.3f}")
 
-# %% [markdown]
+# %% [markdown] slide="Which mask goes where"
 # Only *Paris* and the words after it could move. What came before never looked at it.
 #
 # ### Which mask goes where
@@ -853,7 +853,7 @@ check(teacher_forcing)
 # **See.** Both translations, and below them a picture of the first one's tasks: the causal mask, with the
 # label written at each row.
 
-# %%
+# %% slide="One pass, every word a lesson"
 decoder_input, labels = teacher_forcing(english_ids)
 for reads, predicts in zip(decoder_input, labels):
     print("reads   ", *(f"{english[i]:<10}" for i in reads))
@@ -887,7 +887,7 @@ plots.masks(
 # Nothing has to be hidden, since what comes later does not exist. In training, all positions are computed
 # in **one** pass, and the mask imitates that. Do the two really agree? Let us do both.
 
-# %%
+# %% slide="One pass is as good as six"
 q, k, v = queries_keys_values(read_words)
 
 in_one_pass, _ = masked_attention(q, k, v, causal_mask(6))
@@ -1009,7 +1009,7 @@ def train(mask, steps=400, rate=10.0):
 # Model A uses your `causal_mask`. Model B was made by a colleague, who copied the line for the mask from
 # another project. Both are trained on the same texts.
 
-# %%
+# %% slide="Which model cheats?"
 def colleagues_mask(n):
     return np.triu(np.ones((n, n), dtype=bool), k=1)
 
@@ -1048,7 +1048,7 @@ print(f"best possible loss: {best_possible:.2f}   A: {losses_a[-1]:.2f}   B: {lo
 #
 # ### Clue 2: where do they look?
 
-# %%
+# %% slide="Look where they look"
 _, _, weights_a = guess(model_a, reads[:1], causal_mask(n))
 _, _, weights_b = guess(model_b, reads[:1], colleagues_mask(n))
 read_words = [vocabulary[i] for i in reads[0]]
@@ -1186,7 +1186,7 @@ for name, mask in {
 # plots.attention(my_weights[0], tasks, read_words, ylabel="reads → predicts")
 # ```
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - A **mask** says who may look at whom: True means "may be looked at".

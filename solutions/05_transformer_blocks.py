@@ -204,7 +204,7 @@ check(attention)
 # strongly the one depends on the other. *Before you run the cell:* which cells will be zero under the causal
 # mask?
 
-# %%
+# %% slide="What depends on what"
 def who_moves_whom(x, mask):
     """How strongly the output of each word (row) depends on the vector of each word (column)."""
     rows = []
@@ -265,7 +265,7 @@ for name, function in {"Ada's": adas_attention, "Ben's": bens_attention, "yours"
 # was lucky: `masked_fill` lets no gradient through where it covers, so the `nan` stops there. Nothing in his
 # code tells the next reader that the two lines look so much alike and are not. Where no `nan` arises, none can come back.
 
-# %% [markdown]
+# %% [markdown] slide="A linear layer"
 # ## 2. Modules: functions that own numbers
 #
 # In lesson 02 you handed the matrices to `multi_head_attention` at each call. A network has hundreds of them.
@@ -340,7 +340,7 @@ print("in use:  ", dropout(ones))
 #
 # What you did in lesson 02, with four linear layers in place of four matrices:
 
-# %%
+# %% slide="The plan of multi-head attention"
 wide_q, wide_k = "(batch, n_q, d_model)", "(batch, n_k, d_model)"
 heads_q, heads_k = "(batch, n_heads,\nn_q, d_head)", "(batch, n_heads,\nn_k, d_head)"
 plots.flow(
@@ -468,7 +468,7 @@ check(MultiHeadAttention)
 # happening?*, *when?* and *who?* Those matrices were made for `x @ w`. *Before you run the cell:* what has to be
 # done to them before they go into `nn.Linear`?
 
-# %%
+# %% slide="The heads of lesson 02, as a module"
 questions = ["what's happening?", "when?", "who?"]
 found = ["action", "motion", "time", "link", "person", "place"]  # two features a head
 
@@ -546,7 +546,7 @@ for name, hidden in {"turned round, ~is_real": ~is_real, "handed over as it is":
 # has no padding, comes back as `nan`, since all its words are hidden. The second looks at its padding only, and comes back
 # wrong. In a batch where every sentence has some padding you would not even see a `nan`.
 
-# %% [markdown]
+# %% [markdown] slide="Layer normalisation"
 # ## 3. Keep the numbers in their place
 #
 # A Transformer stacks many layers. Each one adds to what comes in. If nobody watches, the numbers grow from layer
@@ -646,7 +646,7 @@ check(LayerNorm)
 # **See.** Four words: *Jane*, *Jane* ten times as loud, *Jane* with 5 added to every number, and `<pad>`, whose
 # vector is all zeros. *Before you run the cell:* which rows will be alike afterwards?
 
-# %%
+# %% slide="Before and after"
 norm = LayerNorm(6)
 jane = x[0, 0]
 loud = torch.stack([jane, 10 * jane, jane + 5, torch.zeros(6)])
@@ -674,7 +674,7 @@ theirs.load_state_dict(ours.state_dict())  # the names are the same, so this is 
 print("same as nn.LayerNorm:", torch.allclose(ours(batch), theirs(batch), atol=1e-6))
 print("each word alone, the same:", torch.allclose(ours(batch)[:, :2], ours(batch[:, :2]), atol=1e-6))
 
-# %% [markdown]
+# %% [markdown] slide="Each word thinks for itself"
 # ## 4. Each word thinks for itself
 #
 # In attention words *exchange* what they know. But mixing is all that happens there: an output is a weighted mean of
@@ -703,7 +703,7 @@ plots.bars(
 #
 # The paper uses `d_ff` four times as large as `d_model`: many such questions for each word.
 
-# %%
+# %% slide="Wide, then narrow"
 plots.flow(
     {
         "x": (0, 0, "x\n(…, d_model)"),
@@ -839,7 +839,7 @@ plots.flow(
     title="Encoder layer",
 )
 
-# %% [markdown]
+# %% [markdown] slide="Add, then normalise"
 # *Picture: a straight road leads down from x over a plus sign, norm_1, a second plus sign and norm_2 to the output. From
 # x a side road leads over self_attention and dropout to the first plus sign; from norm_1 one leads over feed_forward and
 # dropout to the second. At every arrow stands the same shape, (batch, n, d_model).*
@@ -991,7 +991,7 @@ plots.vectors(
 #
 # **Play.** Take a word out of the sentence by the mask, and see what the others no longer hear.
 
-# %%
+# %% slide="Who mixes words?"
 my_mask = torch.tensor([True, False, True, True, True])  # visite is hidden
 heard_less = {name: result[0] for name, _, result in listen(layer, x, my_mask[None, :])}
 plots.vectors(
@@ -1045,7 +1045,7 @@ for name, part in pairs.items():
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slide="Before or after?"
 # ## 6. Many layers: where should the norm stand?
 #
 # The paper stacks six layers. Today's networks stack dozens, and most of them put the norm elsewhere: *before* each part
@@ -1095,7 +1095,7 @@ def loss_of(model, ids):
 # the norm of the gradient of all its parameters together, averaged over a few random towers. *Before you run the cell:*
 # the gradient comes from the top. In which kind of tower will it change more from top to bottom?
 
-# %%
+# %% slide="Twelve layers deep"
 def gradient_sizes(kind, n_layers):
     """The norm of the gradient of each layer's parameters in towers that have not learned anything."""
     sizes = []
@@ -1135,7 +1135,7 @@ for name, kind in kinds.items():
 # time post-norm, with a **warm-up**: the learning rate starts near zero and grows over the first 50 steps. Again you need not
 # understand every line; lesson 07 is about them. This cell takes longest of all: about half a minute.
 
-# %%
+# %% slide="Learning, both ways"
 def train(kind, warmup, n_layers=12, steps=100, learning_rate=0.008):
     torch.manual_seed(0)
     model, losses = Reverser(kind, n_layers), []
@@ -1268,7 +1268,7 @@ for name, stack in stacks.items():
 #
 # Keep the three tests. You need them again in lesson 06, for a whole Transformer.
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - PyTorch's **tensors** remember how they were computed; `backward()` finds all gradients from that. A `nan` that is

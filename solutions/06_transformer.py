@@ -107,7 +107,7 @@ print("tgt_ids", tuple(tgt_ids.shape), "= (batch, n_tgt)\n", tgt_ids)
 # each English word. Scores in front of a softmax are called **logits**. **Softmax** makes probabilities of
 # them: this is the output.
 
-# %%
+# %% slide="The whole on one page"
 src_shape, tgt_shape = "(batch, n_src, d_model)", "(batch, n_tgt, d_model)"
 plots.flow(
     {
@@ -262,7 +262,7 @@ check(Embeddings)
 # **See.** A sentence that says *Jane* five times. *Before you run the cell:* what do the five rows have in
 # common, and what tells them apart?
 
-# %%
+# %% slide="From ids to vectors"
 torch.manual_seed(0)
 embeddings = Embeddings(len(french), d_model=8, max_len=50)
 five_janes = to_ids([["Jane"] * 5], french)
@@ -359,7 +359,7 @@ plots.flow(
     title="Decoder layer",
 )
 
-# %% [markdown]
+# %% [markdown] slide="Three sublayers"
 # *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside
 # it stand self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each
 # takes from the road and gives back to the next plus sign; only cross_attention also takes from the memory,
@@ -447,7 +447,7 @@ check(DecoderLayer)
 # vector, and in cross-attention each word asks for what it is itself. Nothing else happens: self-attention
 # adds zero. Your layer runs, and we listen to its cross-attention.
 
-# %%
+# %% slide="English looks at French"
 #              person action place time link motion
 vector_of = {
     "Jane": [1.0, 0.0, 0.1, 0.0, 0.0, 0.0],
@@ -648,7 +648,7 @@ check(Decoder)
 # follow how far news travels. *Before you run the cell:* with one layer *September* hears of *in*. How far
 # does it hear with two, with three?
 
-# %%
+# %% slide="Every layer, one mask"
 def depends(output, x):
     """Which rows of the output depend on which rows of x: booleans `(n_out, n_in)`."""
     rows = [torch.autograd.grad(row.norm(), x, retain_graph=True)[0][0] for row in output[0]]
@@ -1097,7 +1097,7 @@ for name, by_hand, counted in rows:
     print(f"{name:<20} {by_hand:>12,} {counted:>14,}")
 print(f"at 4 bytes a number: {4 * total / 1e6:.0f} megabytes")
 
-# %%
+# %% slide="Where the numbers are"
 both_stacks = n_layers * (encoder_layer_by_hand + decoder_layer_by_hand)
 print(f"both stacks:            {both_stacks:>12,}")
 print(f"with one table for all: {both_stacks + d * vocabulary:>12,}")
@@ -1149,7 +1149,7 @@ print(" ".join(plans[2][0]), "->", " ".join(plans[2][1]))
 # and change each parameter a little, so that the right words get more probable. The decoder reads all words
 # but the last, and must predict all but the first (lesson 04).
 
-# %%
+# %% slide="It learns one sentence"
 torch.manual_seed(0)
 speaker = Transformer(len(french_words), len(english_words), d_model=32, n_heads=4, n_layers=2, d_ff=64)
 optimizer = torch.optim.Adam(speaker.parameters(), lr=0.003)
@@ -1170,7 +1170,7 @@ plots.lines(range(1, 101), losses, xlabel="training step", ylabel="loss", title=
 # Now the sentence that it has never seen. The English words so far are given, and we look at the **output**:
 # Linear and Softmax.
 
-# %%
+# %% slide="... and it looks"
 speaker.eval()
 sentence = "Jane visite l'Afrique en septembre"
 one_src = to_ids([sentence.split()], french_words)
@@ -1333,7 +1333,7 @@ for name, theirs in models.items():
 #
 # None of these slips raises an error. Each instrument takes a second. Keep them.
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - The **encoder** reads the source into a **memory**; the **decoder** reads the memory and the target so

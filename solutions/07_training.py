@@ -125,7 +125,7 @@ print("tgt", tuple(batch.tgt.shape), "= (batch, n_tgt)\n", batch.tgt)
 # %% [markdown]
 # Now the whole of training on one page. It is a circle, and each turn is one **step**:
 
-# %%
+# %% slide="What goes in, what should come out"
 plots.flow(
     {
         "batch": (0, 0, "a batch"),
@@ -178,7 +178,7 @@ for word, label, row in zip(decoder_input[0], labels[0], log_p[0]):
     print(f"reads {english.words[word]:<10} shall say {english.words[label]:<10} loss {-row[label].item():.2f}")
 print(f"even bets on {len(english)} words would cost {np.log(len(english)):.2f} each")
 
-# %% [markdown]
+# %% [markdown] slide="The smoothed loss"
 # All positions of all sentences are judged at once. This is what teacher forcing and the causal mask were
 # made for: with the right translation in hand, the model imitates at every position what it must do later,
 # when it is given the first words and has to find the next one.
@@ -252,7 +252,7 @@ check(label_smoothed_loss)
 # **See.** One position. The model gives the label the probability $p$, and shares the rest evenly among the
 # other words. *Before you run the cell:* where is the lowest point of each curve?
 
-# %%
+# %% slide="What certainty costs"
 p = torch.linspace(0.02, 0.998, 400)
 others = ((1 - p) / (len(english) - 1))[:, None].expand(-1, len(english) - 1)
 logits = torch.cat([p[:, None], others], dim=1).log()[:, None]  # (400, 1, vocab): the label is word 0
@@ -278,7 +278,7 @@ for name, curve in curves.items():
 # %%
 floor = curves["smoothing 0.1"].min().item()
 
-# %% [markdown]
+# %% [markdown] slide="How large a step?"
 # ## 3. How large a step?
 #
 # After `backward` each parameter has a gradient, which tells how the loss changes with it. The **optimizer**
@@ -343,7 +343,7 @@ check(warmup_learning_rate)
 # %% [markdown]
 # **See.** *Before you run the cell:* if the warm-up is longer, is the peak higher or lower?
 
-# %%
+# %% slide="Up, then down"
 steps = range(0, 1501, 5)
 plots.lines(
     list(steps),
@@ -367,7 +367,7 @@ plots.lines(
 # much work as words do. How long are our sentences? Lengths are those of the longer side of a pair, with
 # `<bos>` and `<eos>` in English.
 
-# %%
+# %% slide="Sentences differ in length"
 lengths = [max(len(fr.split()), len(en.split()) + 2) for fr, en in train_pairs]
 shown = range(min(lengths), max(lengths) + 1)
 plots.bars([lengths.count(length) for length in shown], [f"{length}" for length in shown], title="Pairs by length", ylabel="pairs", digits=0)
@@ -456,7 +456,7 @@ check(token_budget_batches)
 # **See.** The same pairs in batches of the same budget: in random order, and yours. First one batch of each
 # kind, cut off after twelve sentences. A dark cell is a word, a hatched one is padding.
 
-# %%
+# %% slide="Less padding, same words"
 max_tokens = 2048
 
 
@@ -624,7 +624,7 @@ for step in (1, 2, 3):
 # batch and train on it again and again. A sound model with a sound step must learn it by heart. If it cannot do
 # that, more data will not help.
 
-# %%
+# %% slide="Overfit one batch"
 few_pairs = [test_pairs[0], *train_pairs[:7]]
 one_batch = to_batch(few_pairs, french, english)
 n_overfit = 120
@@ -689,7 +689,7 @@ for name in ("Elif", "Finn", "Grace", "Hugo"):
     curves[name] = overfit(Sabotaged(inside, name), adam)
     said[name] = translate(inside, [fr for fr, _ in few_pairs], french, english)
 
-# %%
+# %% slide="Broken on purpose"
 plots.lines(range(1, n_overfit + 1), curves, xlabel="step", ylabel="loss", title="Five training steps, four of them broken")
 for name, translations in said.items():
     exact = sum(one == en for one, (_, en) in zip(translations, few_pairs))
@@ -927,7 +927,7 @@ print(f"translator.safetensors: {size / 1e6:.1f} million bytes")
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - **One step:** teacher forcing, logits, loss, gradients, clip, optimizer. Training mode before, cleared

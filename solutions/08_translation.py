@@ -159,7 +159,7 @@ print(f"the hurried one: test loss {loss_on_test(hurried):.3f}")
 #
 # This is called **greedy decoding**: at each step it takes what is best now, and never regrets it.
 
-# %%
+# %% slide="Word by word"
 plots.flow(
     {
         "src_ids": (0, 0, "French ids"),
@@ -266,7 +266,7 @@ check(greedy_decode)
 # **See.** Our sentence, which no training pair contains. The picture shows the probabilities at each step.
 # *Before you run the cell:* at which steps will the model be least sure?
 
-# %%
+# %% slide="Where greedy decoding looks"
 # NBVAL_IGNORE_OUTPUT
 sentence = "Jane visite l'Afrique en septembre"
 src_ids = torch.tensor([french.ids(sentence)])
@@ -370,7 +370,7 @@ better = "<bos> Jane visits Africa in September <eos>".split()
 print(f"greedy: {' '.join(found):<60} {probability(found):.3f}")
 print(f"better: {' '.join(better):<60} {probability(better):.3f}")
 
-# %% [markdown]
+# %% [markdown] slide="Long against short"
 # After *Jane* the word *is* has the edge. But what comes after *is* splits in two, and both halves are worth less
 # than *Jane visits Africa*. To see that, one would have to try both.
 #
@@ -485,7 +485,7 @@ check(beam_search)
 # **See.** The search on the toy, with two hypotheses. To draw it, we ask your function for longer and longer
 # beginnings. *Before you run the cell:* in which row does the road of greedy decoding fall behind?
 
-# %%
+# %% slide="Two hypotheses at a time"
 boxes, arrows, seen = {}, [], set()
 for max_len in range(2, 10):
     column = 0
@@ -535,7 +535,7 @@ for fr, en in test_pairs()[1:4]:
 # So keep them. The **cache** of a layer holds keys and values of all positions so far. For a new position there
 # is one query, one new key, one new value:
 
-# %%
+# %% slide="What is computed twice"
 n = 8
 made_anew = np.tril(np.ones((n, n)))
 plots.attention(
@@ -665,7 +665,7 @@ with torch.no_grad():
 # And the time? Without a cache each step sends all positions through the module. *Before you run the cell:* which
 # shape will the two curves have?
 
-# %%
+# %% slide="With and without a cache"
 lengths = [16, 64, 128, 192, 256, 384, 512]
 seconds = {"without a cache": [], "with a cache": []}
 with torch.no_grad():
@@ -831,7 +831,7 @@ print(bleu.get_signature())
 # Now both models, greedy and with a beam, on sentences of the test. *Before you run the cell:* for which model
 # will the beam matter more?
 
-# %%
+# %% slide="Greedy against beam"
 # NBVAL_IGNORE_OUTPUT
 some = test_pairs()[:100]
 sources, references = [fr for fr, _ in some], [en for _, en in some]
@@ -867,7 +867,7 @@ print(bleu.get_signature())
 # function that PyTorch calls whenever a module has computed something. With one we catch the weights that your
 # modules have returned all along.
 
-# %%
+# %% slide="Where it looks"
 def cross_attention_weights(model, src_ids, tgt_ids):
     """Weights of the last decoder layer, mean of its heads: `(n_tgt, n_src)`."""
     caught = []
@@ -995,7 +995,7 @@ if beside.exists():
 #   it by default, can run anything when it is opened. So it is not read here.
 # - Only the parameters are in it, and the number of heads, which no shape tells.
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - The model gives **probabilities of the next word**. How sentences are made of them is a choice: decoding.

@@ -168,7 +168,7 @@ check(attention_cost)
 # **See.** The paper's block (`d_model` 512, 8 heads) for sentences, pages and books. *Before you run the cell:* from how
 # many words on do the two products cost more than the four projections?
 
-# %%
+# %% slide="What attention costs"
 words = [2**power for power in range(4, 16)]
 flops = [attention_cost(n, 512, 8, 4)[0] for n in words]
 projections = [8 * n * 512**2 for n in words]
@@ -193,7 +193,7 @@ for n in (16, 1024, 32768):
 # So for sentences attention is cheap: the projections decide. For long texts two things grow with the square of the
 # length, the operations and the memory, and memory runs out first. Section 4 does something about that.
 
-# %% [markdown]
+# %% [markdown] slide="What training costs"
 # ## 2. What does training cost?
 #
 # Count once more, but roughly, and for a whole model. A parameter of a matrix meets each token once: one
@@ -300,7 +300,7 @@ def working_parameters(model):
     return sum(weight.numel() for name, weight in model.named_parameters() if "tokens" not in name)
 
 
-# %%
+# %% slide="How busy is the machine?"
 # NBVAL_IGNORE_OUTPUT
 shares = {}
 for d_model in (32, 128, 256):
@@ -415,7 +415,7 @@ check(fused_attention)
 # **See.** What is kept for the way back? PyTorch tells, if one listens while it saves. *Before you run the cell:* how
 # does each curve grow when the number of words doubles?
 
-# %%
+# %% slide="What is kept for the way back"
 class Kept:
     def __init__(self, tensor):
         self.tensor = tensor
@@ -454,7 +454,7 @@ plots.lines(lengths, kept, xlabel="words", ylabel="MiB kept", title="What is kep
 #
 # And the time, forward and backward together?
 
-# %%
+# %% slide="... and how long it takes"
 # NBVAL_IGNORE_OUTPUT
 def there_and_back(function, inputs):
     return lambda: function(*inputs).sum().backward()
@@ -671,7 +671,7 @@ for pieces in (1, 2, 8):
 # Each goes forward and backward on its piece. Then they **add up their gradients** (all-reduce), and all take the same
 # step. So the copies stay equal for ever. This is data parallel training, `DistributedDataParallel` in PyTorch.
 
-# %%
+# %% slide="Several processors"
 plots.flow(
     {
         "batch": (1.5, 0, "a batch"),
@@ -773,7 +773,7 @@ print(f"{n_parameters:,} working parameters: {training_flops(n_parameters, 10 * 
 print(f"{device}: {measured:,.0f} tokens a second, so {10 * epoch / measured / 60:,.0f} minutes;")
 print(f"at full utilisation it would be {training_flops(n_parameters, 10 * epoch) / best / 60:,.0f}")
 
-# %% [markdown]
+# %% [markdown] slide="What to take home"
 # ## Summary
 #
 # - A product of matrices $(m, k)$ times $(k, p)$ costs $2mkp$ operations. Attention costs $8 n d^2 + 4 n^2 d$, and its weights
