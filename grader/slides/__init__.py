@@ -209,7 +209,7 @@ def _stub(source: str) -> str:
     the first line."""
     text = SOLUTION.sub("...", source)
     full, short = (_with_docstrings(text, until) for until in (r"(Example|Source|Raises)s?:", r"$"))
-    return f"```python\n{full if full.count("\n") < LINES else short}\n```"
+    return "\n".join(["```python", full if len(full.splitlines()) <= LINES else short, "```"])
 
 
 def _with_docstrings(source: str, until: str) -> str:
