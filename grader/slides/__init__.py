@@ -40,7 +40,7 @@ PACKAGES = Path(sys.prefix) / "slides" / "node_modules"  # where `make slides` i
 ASSETS = [  # what a deck loads; other themes of reveal.js ask the web for their letters
     "reveal.js/dist/reveal.js", "reveal.js/dist/reveal.css",
     "reveal.js/dist/theme/white.css", "reveal.js/dist/theme/fonts/source-sans-pro",
-    "reveal.js/plugin/notes/notes.js", "reveal.js/plugin/zoom/zoom.js",
+    "reveal.js/plugin/notes/notes.js",
     "mathjax/es5/tex-svg.js",
 ]  # fmt: skip
 SHOWN = re.compile(r"\$\$|\||[-*] |\d+\. ")  # how a block begins that a slide shows
@@ -76,7 +76,7 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
     """A lesson's slides as a notebook, with all code cells in it; those that no slide shows are skipped.
 
     Raises:
-        GraderError: a slide has no notes, or notes have no slide.
+        GraderError: an exercise has no notes, or notes have no slide.
     """
     _check(source, lesson, notes)
     cells = [_heading(f"# {_title(source)}"), _notes(notes.before)]
@@ -145,8 +145,8 @@ def _check(source: LessonSource, lesson: Lesson, notes: Notes) -> None:
     for title in titles:
         if titles.count(title) > 1:
             raise GraderError(f"{source.name}: two slides have the title {title!r}")
-        if title not in notes.by_slide:
-            raise GraderError(f"{source.name}: the slide {title!r} has no notes in solutions/notes/{source.name}.md")
+        if title in lesson.exercises and title not in notes.by_slide:
+            raise GraderError(f"{source.name}: the exercise {title} has no notes in solutions/notes/{source.name}.md")
     for title in notes.by_slide:
         if title not in titles:
             raise GraderError(f"{source.name}: there are notes on {title!r}, but no such slide or exercise")
@@ -176,8 +176,8 @@ def _notes(text: str) -> NotebookNode:
 
 
 def _said(notes: Notes, title: str) -> str:
-    note = notes.by_slide[title]
-    return f"**{note.minutes} min.** {note.text}"
+    note = notes.by_slide.get(title)
+    return f"**{note.minutes} min.** {note.text}" if note else ""
 
 
 def _typed(cell: NotebookNode, kind: str) -> NotebookNode:

@@ -1,4 +1,4 @@
-"""What is said to a class: solutions/notes/<lesson>.md, one section a slide, one a exercise.
+"""What is said to a class: solutions/notes/<lesson>.md, a section for a slide or an exercise.
 
     What to know before the lesson.
 
@@ -102,7 +102,7 @@ def page(title: str, slides: list[str], lesson: Lesson, notes: Notes) -> str:
         "exercises. The same notes stand in the deck: press S for the speaker's window.", "",
         notes.before, "",
     ]  # fmt: skip
-    for slide in slides:
+    for slide in (slide for slide in slides if slide in notes.by_slide):
         note, exercise = notes.by_slide[slide], lesson.exercises.get(slide)
         heading = f"Exercise `{slide}`" if exercise else slide
         lines += [f"## {heading} · {note.minutes} min", "", note.text, ""]
