@@ -11,6 +11,7 @@ PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(WANTED)
 TEST_READY := .venv/ready-for-tests-$(WANTED)
+TEACH_READY := .venv/ready-to-teach-$(WANTED)
 SLIDES_READY := .venv/slides/ready-$(shell cksum < grader/slides/package.json | cut -d ' ' -f 1)
 NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 
@@ -27,11 +28,11 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	cd my-course && JUPYTER_CONFIG_PATH="$(CURDIR)/utils/lab" exec $(PYTHON_HERE) -m jupyterlab --LabApp.default_url=/lab/tree/00_welcome/00_welcome.ipynb \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
-test: bubblewrap browser postgresql $(TEST_READY) ## run every test, but those of test-long and test-nbgrader
+test: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run every test, but those of test-long and test-nbgrader
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadfile --ignore=tests/grader/test_exercises.py
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup tests/grader/test_exercises.py
 
-test-long: bubblewrap postgresql $(TEST_READY) ## run the tests that take minutes each: killed graders, workers and clusters
+test-long: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run the tests that take minutes each: killed graders, workers and clusters
 	$(PYTHON_HERE) -m pytest -m long $(TEST_OPTIONS)
 
 test-nbgrader: bubblewrap $(NBGRADER_TEST_READY) ## run nbgrader's own tests with its executor and with ours, and compare
@@ -52,8 +53,7 @@ bundle: $(READY) ## make the students' zip in build/
 slides: release $(SLIDES_READY) ## build a deck a lesson in build/slides/ and the pages docs/instructors/
 	$(PYTHON_HERE) -m grader slides
 
-teach: $(READY) ## teach live: the slides in JupyterLab (after make slides)
-	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[teach]'
+teach: $(TEACH_READY) ## teach live: the slides in JupyterLab (after make slides; the button: Render as Reveal Slideshow)
 	exec $(PYTHON_HERE) -m jupyterlab build/slides $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are caught and named
@@ -101,6 +101,10 @@ $(READY): | .venv/bin/pip
 
 $(TEST_READY): | $(READY)
 	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres]'
+	@touch $@
+
+$(TEACH_READY): | $(READY)
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[teach]'
 	@touch $@
 
 $(NBGRADER_TEST_READY): | $(READY)

@@ -156,6 +156,8 @@ def execute_solutions(staged: NotebookNode, data: str, folder: Path) -> None:
         raise GraderError(f"{name}: its solution notebook does not run: {reason}") from None
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.metadata.jupyter = {"source_hidden": True}  # opened before a class, exercise by exercise
     _write(folder / f"{name}.ipynb", _text(notebook))
 
 

@@ -1095,7 +1095,7 @@ def loss_of(model, ids):
 # the norm of the gradient of all its parameters together, averaged over a few random towers. *Before you run the cell:*
 # the gradient comes from the top. In which kind of tower will it change more from top to bottom?
 
-# %% slide="Twelve layers deep"
+# %% slide="The gradient in a deep stack"
 def gradient_sizes(kind, n_layers):
     """The norm of the gradient of each layer's parameters in towers that have not learned anything."""
     sizes = []
