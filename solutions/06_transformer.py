@@ -107,7 +107,7 @@ print("tgt_ids", tuple(tgt_ids.shape), "= (batch, n_tgt)\n", tgt_ids)
 # each English word. Scores in front of a softmax are called **logits**. **Softmax** makes probabilities of
 # them: this is the output.
 
-# %% slide="The whole on one page"
+# %%
 src_shape, tgt_shape = "(batch, n_src, d_model)", "(batch, n_tgt, d_model)"
 plots.flow(
     {

@@ -89,7 +89,7 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
             cells.append(_code(cell))
         elif cell.cell_type == "code":
             if title := marks.get("slide"):
-                layout = _leave_what_is_shown(cell, _picture_in_words(executed.cells[index + 1 :]))
+                layout = _leave_what_is_shown(cell, _picture_in_words(executed.cells[index + 1 :]) or title)
                 cell.metadata.jupyter = {"source_hidden": True}
                 cell.metadata.tags = ["output-only", layout]
                 cells += [_heading(f"## {title}"), _typed(cell, "-"), _notes(_said(notes, title))]
@@ -100,7 +100,8 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
             cells += [_heading(f"## {title}"), text, _notes(_said(notes, title))]
     for index, cell in enumerate(cells):
         cell.id = f"slide-{index}"
-    return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(executed.metadata))
+    live = {"rise": {"theme": "white", "transition": "none"}}  # other themes ask the web for their letters
+    return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(executed.metadata) | live)
 
 
 def html(notebook: NotebookNode, title: str) -> str:
@@ -109,7 +110,8 @@ def html(notebook: NotebookNode, title: str) -> str:
     config.TagRemovePreprocessor.remove_input_tags = {"output-only"}
     exporter = SlidesExporter(
         config=config, template_name="deck", extra_template_basedirs=[str(HERE)], reveal_url_prefix="assets/reveal.js",
-        reveal_theme="white", exclude_input_prompt=True, exclude_output_prompt=True,
+        reveal_theme="white", exclude_input_prompt=True,
+        exclude_output_prompt=True, exclude_anchor_links=True,
     )  # fmt: skip
     notebook = copy.deepcopy(notebook)
     notebook.metadata.title = title
