@@ -64,20 +64,28 @@ class Watch:
         )
 
     def hook(self, frame: Any, event: str, arg: Any) -> None:
+        """Hears of every call and return: thousands a question, so the commonest are done with first."""
         if event == "c_return" or event == "c_exception":
             return
-        if event != "c_call" and frame.f_code.co_filename in self.files and frame.f_code in self.free:
-            self.inside += 1 if event == "call" else -1
-        if self.inside or event == "return":
-            return
-        if event == "c_call" and arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
-            self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
-            raise Refused
-        if not (self.libraries if event == "call" else self.packages):
+        if event == "return":
+            if self.inside and frame.f_code in self.free:
+                self.inside -= 1
             return
         if event == "call":
-            module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
+            code = frame.f_code
+            if code.co_filename in self.files and code in self.free:
+                self.inside += 1
+            if self.inside or not self.libraries:
+                return
+            module, name = frame.f_globals.get("__name__"), code.co_name
         else:
+            if self.inside:
+                return
+            if arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
+                self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
+                raise Refused
+            if not self.packages:
+                return
             module, name = _module_of(arg), getattr(arg, "__name__", "?")
         if not isinstance(module, str):
             return
