@@ -33,6 +33,7 @@ OPERATORS = {
     "F.cross_entropy": r"cross_entropy(_loss)?",
     "F.kl_div": r"kl_div",
 }
+_HARMLESS: dict[tuple[str, ...], set[str]] = {}  # by what is refused: operators that were asked about before
 MODULES = {"nn.Transformer": "torch.nn.modules.transformer"}  # ... or by the module of its Python code
 
 
@@ -48,7 +49,7 @@ class Watch:
         self.libraries = {MODULES.get(name, name) for name in refuse if name not in OPERATORS}
         self.packages = {name for name in self.libraries if "." not in name}  # C functions know no more of theirs
         self.operators = {name: re.compile(OPERATORS[name]) for name in refuse if name in OPERATORS}
-        self.harmless: set[str] = set()  # operators that were asked about before
+        self.harmless = _HARMLESS.setdefault(self.refuse, set())
         self.seen = ""
         self.free = _earlier_stand_ins(exercise)
         self.files = {code.co_filename for code in self.free}  # to ask first: hashing code takes time
