@@ -123,14 +123,14 @@ def _watched() -> type:
 
 
 @lru_cache(maxsize=32)
-def _unwatched_model(seed: int, ids: tuple[tuple[str, int], ...], tgt_words: int) -> nn.Module:
-    """The tiny model, for those who judge many hypotheses by it."""
+def unwatched_model(seed: int, ids: tuple[tuple[str, int], ...], tgt_words: int) -> nn.Module:
+    """The tiny model, for those who ask it often."""
     return tiny_model(seed, dict(ids), tgt_words)
 
 
 def log_probabilities(settings: dict[str, Any], ids: list[int]) -> list[float]:
     """What the tiny model of `ask` gives each id after the first, in view of those before it."""
-    model = _unwatched_model(settings["seed"], tuple(settings["ids"].items()), settings["tgt_words"])
+    model = unwatched_model(settings["seed"], tuple(settings["ids"].items()), settings["tgt_words"])
     with torch.no_grad():
         logits = model(torch.as_tensor(settings["src"].array), torch.tensor([ids[:-1]]))[0]
     return torch.log_softmax(logits, dim=-1).gather(-1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()

@@ -35,7 +35,7 @@ def drawn(rng, *rows, ids=USUAL, tgt_words=7, max_len=9, more=(), **options):
         }  # fmt: skip
         found = [next(fitting(rng, settings, marks, length), None) for marks, length in rows]
         if all(row is not None for row in found):
-            return settings | {"src": torch.stack(found)}
+            return settings | ({"src": torch.stack(found)} if found else {})
 
 
 def fitting(rng, settings, marks, length):
@@ -69,7 +69,7 @@ def said_greedily(settings, src):
 
 
 def model_of(settings):
-    return decoding.tiny_model(settings["seed"], settings["ids"], settings["tgt_words"])
+    return decoding.unwatched_model(settings["seed"], tuple(settings["ids"].items()), settings["tgt_words"])
 
 
 # ------------------------------------------------------------------------------------ greedy_decode
@@ -385,27 +385,48 @@ def beam_search(rng):
 
 def worth_searching(rng):
     """Settings for a beam as wide as all continuations. What it finds has an end, is longer the larger the length
-    penalty, and takes a word that is not the most probable one after a first word has been chosen.
+    penalty, and takes a word that is not the most probable one after a first word has been chosen. If only the most
+    probable ones were taken there, another first word would be better than the most probable one.
     """
     while True:
-        settings = drawn(rng, ("111", 3), tgt_words=6, max_len=4, more=[6**3])
-        sums = hypotheses(settings, length_penalty=0.0)
-        found = [
-            sorted(((total / ((4 + len(ids)) / 6) ** power, ids) for ids, total in sums), reverse=True)
-            for power in (0.0, 0.6, 2.0)
-        ]
-        clear = all(first[0] - second[0] > CLEAR for first, second, *_ in found)
-        short, usual, long = (ids for (_, ids), *_ in found)
-        ended = all(ids[-1] == settings["ids"]["eos"] for ids in (short, usual, long))
-        if clear and ended and 2 < len(short) < len(long) and not follows_the_most_probable(settings, usual):
-            return settings
+        settings = drawn(rng, tgt_words=6, max_len=4, more=[6**3])
+        src = words(rng, settings["ids"], "111", 64)
+        for row, translations in zip(src, every_translation(settings, src)):
+            if is_worth_searching(*translations):
+                return settings | {"src": row[None]}
 
 
-def follows_the_most_probable(settings, ids):
-    """Whether each word after the first is the most probable one there."""
+def is_worth_searching(totals, lengths, has_end, follows, greedy):
+    """See `every_translation`, of which this gets one sentence's."""
+    best = []
+    for power in (0.0, 0.6, 2.0):
+        (first, second), (place, _) = (totals / ((5 + lengths) / 6) ** power).topk(2)
+        if first - second < CLEAR or not has_end[place]:
+            return False
+        best.append(place)
+    short, usual, long = best
+    scores = totals / ((5 + lengths) / 6) ** 0.6
+    other = scores[follows].max() - scores[greedy]
+    return 1 < lengths[short] < lengths[long] and not follows[usual] and has_end[greedy].all() and other > CLEAR
+
+
+def every_translation(settings, src):
+    """For each source sentence all that can be said, in vectors: the sums of log-probabilities, the numbers of ids
+    after BOS, whether they end; whether each word is the most probable one there, but for the first, and all of them.
+    """
+    special, n_words, room = settings["ids"], settings["tgt_words"], settings["max_len"] - 1
+    said = torch.cartesian_prod(*[torch.arange(n_words)] * room)
+    is_end = (said == special["eos"]).long()
+    behind = (is_end.cumsum(1) - is_end) > 0
+    alike = (~behind | (said == special["eos"])).all(dim=1)  # what stands behind an end is nothing: keep one of these
+    said, behind, has_end = said[alike], behind[alike], is_end[alike].any(dim=1)
+    tgt_ids = torch.cat([torch.full_like(said[:, :1], special["bos"]), said[:, :-1]], dim=1)
     with torch.no_grad():
-        logits = model_of(settings)(settings["src"], torch.tensor([ids[:-1]]))[0]
-    return logits[1:].argmax(dim=-1).tolist() == ids[2:]
+        logits = model_of(settings)(src.repeat_interleave(len(said), dim=0), tgt_ids.repeat(len(src), 1))
+    for log_p in logits.log_softmax(dim=-1).unflatten(0, (len(src), len(said))):
+        totals = log_p.gather(-1, said[..., None])[..., 0].masked_fill(behind, 0).sum(dim=1)
+        most_probable = (log_p.argmax(dim=-1) == said) | behind
+        yield totals, (~behind).sum(dim=1), has_end, most_probable[:, 1:].all(dim=1), most_probable.all(dim=1)
 
 
 def of_several_lengths(rng, beam_size, marks, ids):
