@@ -369,11 +369,11 @@ def beam_search(rng):
     unusual = drawn(rng, ("1111", 4), ids=UNUSUAL, **one)
     yield ask("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", unusual, "best")
     for hidden in (False, True):
-        settings = worth_searching(rng)
+        settings = searched(rng, hangs_on_the_penalty)
         for power in (0.0, 2.0):
             says = f"all continuations, length_penalty {power:g}"
             yield ask("length penalty", says, settings, "best", hidden, options={"length_penalty": power})
-        yield ask("best of all", "a beam as wide as all continuations", settings, "best", hidden)
+        yield ask("best of all", "a beam as wide as all continuations", searched(rng, needs_a_search), "best", hidden)
     for beam_size, marks, ids, hidden in ((2, "1111", USUAL, False), (3, "11", USUAL, False), (4, "111", UNUSUAL, True)):
         settings = of_several_lengths(rng, beam_size, marks, ids)
         yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
@@ -383,31 +383,37 @@ def beam_search(rng):
     yield ask("mode and gradients", "hypotheses, by a model in training mode", settings, "best", True, training=True)
 
 
-def worth_searching(rng):
-    """Settings for a beam as wide as all continuations. What it finds has an end, is longer the larger the length
-    penalty, and takes a word that is not the most probable one after a first word has been chosen. If only the most
-    probable ones were taken there, another first word would be better than the most probable one.
-    """
+def searched(rng, is_fit):
+    """Settings for a beam as wide as all continuations: a model, and a source sentence for which `is_fit` holds."""
     while True:
         settings = drawn(rng, tgt_words=6, max_len=4, more=[6**3])
         src = words(rng, settings["ids"], "111", 64)
         for row, translations in zip(src, every_translation(settings, src)):
-            if is_worth_searching(*translations):
+            if is_fit(*translations):
                 return settings | {"src": row[None]}
 
 
-def is_worth_searching(totals, lengths, has_end, follows, greedy):
-    """See `every_translation`, of which this gets one sentence's."""
-    best = []
-    for power in (0.0, 0.6, 2.0):
-        (first, second), (place, _) = (totals / ((5 + lengths) / 6) ** power).topk(2)
-        if first - second < CLEAR or not has_end[place]:
-            return False
-        best.append(place)
-    short, usual, long = best
+def hangs_on_the_penalty(totals, lengths, has_end, follows, greedy):
+    """Whether the best translation is longer with a larger length penalty (for the arguments see `every_translation`)."""
+    short, long = (best_place(totals, lengths, has_end, power) for power in (0.0, 2.0))
+    return short is not None and long is not None and 1 < lengths[short] < lengths[long]
+
+
+def needs_a_search(totals, lengths, has_end, follows, greedy):
+    """Whether the best translation takes a word that is not the most probable one after a first word has been chosen;
+    and if only the most probable ones were taken there, another first word would be better than the most probable one.
+    """
     scores = totals / ((5 + lengths) / 6) ** 0.6
-    other = scores[follows].max() - scores[greedy]
-    return 1 < lengths[short] < lengths[long] and not follows[usual] and has_end[greedy].all() and other > CLEAR
+    if not has_end[greedy].all() or scores[follows].max() - scores[greedy] < CLEAR:
+        return False
+    place = best_place(totals, lengths, has_end, 0.6)
+    return place is not None and not follows[place]
+
+
+def best_place(totals, lengths, has_end, power):
+    """The place of the best translation; None where it has no end, or another one is nearly as good."""
+    (first, second), (place, _) = (totals / ((5 + lengths) / 6) ** power).topk(2)
+    return place if first - second > CLEAR and has_end[place] else None
 
 
 def every_translation(settings, src):
