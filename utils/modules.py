@@ -60,7 +60,7 @@ def made(
     module.to(dtype)
     with torch.no_grad():
         for name, parameter in module.named_parameters() if filled else ():
-            parameter.copy_(torch.from_numpy(numbers(name, tuple(parameter.shape), seed)))
+            parameter.copy_(numbers(name, tuple(parameter.shape), seed))
     _seed(seed)  # so that what dropout does hangs on no random number that building took
     return module.train(training)
 
@@ -77,10 +77,10 @@ def shapes(module: nn.Module) -> dict[str, str]:
 
 
 @lru_cache(maxsize=10_000)
-def numbers(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """The recipe: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
+def numbers(name: str, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """The recipe, in float64: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return np.asarray(rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1))
+    return torch.as_tensor(rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1))
 
 
 def output(make: Callable, inputs: list, named: dict) -> Any:
@@ -122,7 +122,7 @@ def gradients(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
     found = _gradients(module, inputs, named, dict(module.named_parameters()))
     for name, parameter in module.named_parameters():
         gradient = found[f"gradient of {name}"]
-        weights = torch.from_numpy(numbers(f"gradient of {name}", tuple(parameter.shape), 0)).to(gradient.dtype)
+        weights = numbers(f"gradient of {name}", tuple(parameter.shape), 0).to(gradient.dtype)
         found[f"gradient of {name}"] = round((gradient * weights).sum().item(), 6)
     return found
 
@@ -233,7 +233,7 @@ def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, 
     }
     result = function(*args, **kwargs)
     first = result[0] if isinstance(result, (tuple, list)) else result
-    weighted = first * torch.from_numpy(numbers("output", tuple(first.shape), 0)).to(first.dtype)
+    weighted = first * numbers("output", tuple(first.shape), 0).to(first.dtype)
     sources = real | weights
     found = torch.autograd.grad(weighted.sum(), list(sources.values()), allow_unused=True)
     for tensor in real.values():

@@ -66,7 +66,7 @@ def test_the_output_is_that_of_the_recipe_and_calls_leave_the_generator_alone():
     before = torch.get_rng_state()
     outcome = asked(Right, "output", X)
     weight = modules.numbers("linear.weight", (3, 3), 5)
-    wanted = X.numpy() @ weight.T + modules.numbers("linear.bias", (3,), 5) + np.arange(3)
+    wanted = X.double() @ weight.T + modules.numbers("linear.bias", (3,), 5) + torch.arange(3)
     np.testing.assert_allclose(outcome["value"].array, wanted, rtol=1e-5)
     assert torch.equal(torch.get_rng_state(), before)
 
