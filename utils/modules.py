@@ -178,8 +178,8 @@ def function_gradients(function: Callable, args: list, kwargs: dict) -> dict[str
 class OtherDevice(TorchFunctionMode):
     """Pretends that all tensors lie on another device but those made without saying where.
 
-    Mixing the two raises, as it does on a real one. Numbers without axes may be mixed, and places to look
-    at (`x[index]`) lie anywhere.
+    Mixing the two raises, as it does on a real one. Numbers without axes may be mixed, and an index (`x[index]`)
+    may lie on the CPU whatever it looks into.
     """
 
     def __init__(self) -> None:
@@ -203,9 +203,9 @@ class OtherDevice(TorchFunctionMode):
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        given = [tensor for tensor in _tensors([args, kwargs]) if tensor.ndim > 0]
-        here = [tensor for tensor in given if getattr(tensor, "made_here", False)]
         name = getattr(function, "__name__", "")
+        given = [tensor for tensor in _tensors(_meeting(name, args, kwargs)) if tensor.ndim > 0]
+        here = [tensor for tensor in given if getattr(tensor, "made_here", False)]
         moved = kwargs.get("device") is not None or any(isinstance(arg, torch.device) for arg in args)
         if self.strict and here and len(here) < len(given) and name not in _MIXES:
             raise RuntimeError(
@@ -222,7 +222,19 @@ class OtherDevice(TorchFunctionMode):
         return result
 
 
-_MIXES = {"to", "type_as", "copy_", "expand_as", "view_as", "reshape_as", "__getitem__"}
+_MIXES = {"to", "type_as", "copy_", "expand_as", "view_as", "reshape_as"}
+
+
+def _meeting(name: str, args: tuple, kwargs: dict) -> Any:
+    """Those arguments of an operator that have to lie on one device."""
+    if name == "__getitem__":
+        x, _ = args
+        return x
+    if name == "__setitem__":
+        x, index, value = args
+        by_tensor = any(True for _ in _tensors(index))
+        return [x, value] if by_tensor else x  # `x[:, 2:] = value` copies from any device
+    return [args, kwargs]
 
 
 def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, nn.Parameter]) -> dict[str, Any]:
