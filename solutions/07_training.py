@@ -131,11 +131,11 @@ plots.flow(
         "batch": (0, 0, "a batch"),
         "forced": (0, 1.2, "teacher_forcing"),
         "model": (0, 2.4, "model"),
-        "loss": (0, 3.6, "label_smoothed_loss"),
-        "gradients": (2.2, 3.6, "a gradient for\neach parameter"),
+        "loss": (0, 3.6, "label_\nsmoothed_loss"),
+        "gradients": (2.2, 3.6, "gradients"),
         "clip": (2.2, 2.4, "clip"),
         "step": (2.2, 1.2, "optimizer"),
-        "rate": (2.2, 0, "warmup_learning_rate"),
+        "rate": (2.2, 0, "warmup_\nlearning_rate"),
     },
     [
         ("batch", "forced", "tgt (batch, n_tgt)"),
@@ -155,8 +155,11 @@ plots.flow(
 # label_smoothed_loss. From there backward gives gradients, which are clipped and handed to the optimizer. It
 # also gets a learning rate, and gives new weights to the model.*
 #
-# You write the four parts that have a name of code. They are short. Each is also a place where training can
-# go wrong *without any error*, and that is what this lesson is about.
+# (Two arrows are left out: the French ids go straight into the model, and `teacher_forcing` hands the labels, all
+# words but the first, to the loss.)
+#
+# You write the loss, the learning rate, what makes the batches, and the whole circle. All are short. Each is also a
+# place where training can go wrong *without any error*, and that is what this lesson is about.
 
 # %% [markdown]
 # ## 2. How wrong is it?
@@ -188,7 +191,8 @@ print(f"even bets on {len(english)} words would cost {np.log(len(english)):.2f} 
 
 # %%
 print("in one pass: ", " ".join(f"{-row[label].item():.2f}" for label, row in zip(labels[0], log_p[0])))
-word_by_word = [torch.log_softmax(untrained(alone.src, decoder_input[:, :n])[0, -1], dim=-1) for n in range(1, labels.shape[1] + 1)]
+last = [untrained(alone.src, decoder_input[:, : n + 1])[0, -1] for n in range(labels.shape[1])]  # logits of the last position
+word_by_word = torch.log_softmax(torch.stack(last), dim=-1)
 print("word by word:", " ".join(f"{-row[label].item():.2f}" for label, row in zip(labels[0], word_by_word)))
 
 # %% [markdown]
@@ -391,7 +395,8 @@ plots.lines(
 # %%
 lengths = [max(len(fr.split()), len(en.split()) + 2) for fr, en in train_pairs]
 shown = range(min(lengths), max(lengths) + 1)
-plots.bars([lengths.count(length) for length in shown], [f"{length}" for length in shown], title="Pairs by length", ylabel="pairs", digits=0)
+counts = [lengths.count(length) for length in shown]
+plots.bars(counts, [f"{length}" for length in shown], title="Pairs by length", ylabel="pairs", digits=0)
 
 # %% [markdown]
 # *Picture: bars for each length. Most pairs are in the middle, a few are short, a few are long.*
@@ -482,7 +487,8 @@ check(token_budget_batches)
 
 # %% [markdown]
 # **See.** The same pairs in batches of the same budget: in random order, and yours. First one batch of each
-# kind, cut off after twelve sentences. A dark cell is a word, a hatched one is padding.
+# kind: that with the longest sentence of all, cut off after twelve sentences. A dark cell is a word, a hatched
+# one is padding.
 
 # %%
 max_tokens = 2048
@@ -506,17 +512,16 @@ def padding_share(batches):
 
 
 ways = {"random": random_batches(lengths, max_tokens), "yours": token_budget_batches(lengths, max_tokens)}
-pictures = []
-for batches in ways.values():
-    some = sorted(batches, key=len)[len(batches) // 2][:12]
-    pictures.append(np.arange(max(lengths)) < np.array([[lengths[index]] for index in some]))
-plots.masks(np.array(pictures), titles=list(ways), xlabel="position", ylabel="sentence")
+chosen = [max(batches, key=lambda batch: max(lengths[index] for index in batch)) for batches in ways.values()]
+rows = min(12, *map(len, chosen))
+ends = np.array([[lengths[index] for index in batch[:rows]] for batch in chosen])  # (2, rows)
+plots.masks(np.arange(max(lengths)) < ends[..., None], titles=list(ways), xlabel="position", ylabel="sentence")
 for name, batches in ways.items():
     print(f"{name:<7} {len(batches)} batches, {padding_share(batches):.1%} of their size is padding")
 
 # %% [markdown]
-# *Picture: two grids of twelve sentences as rows. On the left the words end at different places. On the right
-# they all end at the same place. What is cut off after the last word of a grid is not padded.*
+# *Picture: two grids with sentences as rows, as wide as the longest sentence of the batch. On the left the words
+# end at different places, and much is hatched. On the right they end at the same place or nearly so.*
 #
 # Less padding, so fewer batches for the same words. But beware of a trap: if each epoch made the very same
 # batches, from the shortest to the longest, the model would see the same company in the same order again and
@@ -562,7 +567,8 @@ for _ in range(3):
 
 # %%
 for dtype in (torch.float32, torch.bfloat16, torch.float16):
-    print(f"{str(dtype):<15} 2.345 becomes {torch.tensor(2.345, dtype=dtype).item():.4f}, the largest is {torch.finfo(dtype).max:.1e}")
+    number = torch.tensor(2.345, dtype=dtype).item()
+    print(f"{str(dtype):<15} 2.345 becomes {number:.4f}, the largest is {torch.finfo(dtype).max:.1e}")
 
 # %% [markdown]
 # So the logits are turned back before the loss is computed: `logits.float()` is the same tensor in float32.
@@ -673,9 +679,8 @@ def overfit(model, adam=torch.optim.Adam):
 
 model = small_model()
 losses = overfit(model)
-plots.lines(
-    range(1, n_overfit + 1), {"loss": losses, "floor": [floor] * n_overfit}, xlabel="step", ylabel="loss", title="One batch, learned by heart"
-)
+curve = {"loss": losses, "floor": [floor] * n_overfit}
+plots.lines(range(1, n_overfit + 1), curve, xlabel="step", ylabel="loss", title="One batch, learned by heart")
 right = translate(model, [fr for fr, _ in few_pairs], french, english)
 print(sum(one == en for one, (_, en) in zip(right, few_pairs)), "of", len(few_pairs), "translated exactly")
 print(notes_french, "->", right[0])
@@ -727,7 +732,8 @@ for name in ("Elif", "Finn", "Grace", "Hugo"):
 plots.lines(range(1, n_overfit + 1), curves, xlabel="step", ylabel="loss", title="Five training steps, four of them broken")
 for name, translations in said.items():
     exact = sum(one == en for one, (_, en) in zip(translations, few_pairs))
-    print(f"{name:<6} last loss {curves[name][-1]:.3f}, {exact} of {len(few_pairs)} exact: {' '.join(translations[0].split()[:6])}")
+    begin = " ".join(translations[0].split()[:6])
+    print(f"{name:<6} last loss {curves[name][-1]:.3f}, {exact} of {len(few_pairs)} exact: {begin}")
 
 # %% [markdown]
 # *Picture: five curves. One stays almost level at the top. The other four fall together to the floor; Elif's
