@@ -911,8 +911,9 @@ print(f"{time.perf_counter() - began:.0f} seconds")
 # *Picture, renewed as the run goes on: a progress bar; on the left the loss, on the right the learning rate; below
 # them four French sentences of the test, and what the model makes of them by now.*
 #
-# Watch the samples. At first every sentence gets the same few frequent words. Then come sentences that are
-# English, but not the translation. Then names and places find their places, and last the small words.
+# Watch the samples. At first every sentence gets the same few frequent words. Then come English sentences, but
+# other ones: a name or a month is right, the rest is made up. Then verbs and places find their places. Last come the
+# small words, and some of those stay wrong.
 
 # %% [markdown]
 # ## 10. Does it translate?
