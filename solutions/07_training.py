@@ -495,15 +495,9 @@ max_tokens = 2048
 
 
 def random_batches(lengths, max_tokens):
-    """For comparison: in random order, each filled as far as the budget allows."""
-    batches, batch, longest = [], [], 0
-    for index in np.random.default_rng(0).permutation(len(lengths)).tolist():
-        longest = max(longest, lengths[index])
-        if (len(batch) + 1) * longest > max_tokens:
-            batches.append(batch)
-            batch, longest = [], lengths[index]
-        batch.append(index)
-    return [*batches, batch]
+    """For comparison: in random order, as many in each as fit whatever their lengths."""
+    order, many = np.random.default_rng(0).permutation(len(lengths)), max_tokens // max(lengths)
+    return [order[begin : begin + many].tolist() for begin in range(0, len(lengths), many)]
 
 
 def padding_share(batches):
