@@ -16,7 +16,6 @@ from torch import nn
 
 from utils.plots import STYLE
 
-
 # -------------------------------------------------------------------------------------- checkpoints
 
 
