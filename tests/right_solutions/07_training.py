@@ -214,3 +214,17 @@ def train_step__shares_set_by_places_on_the_cpu(model, batch, optimizer, max_gra
     nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
     return loss.item()
+
+
+def train_step__always_in_float32(model, batch, optimizer, max_grad_norm, amp=False):
+    where = next(model.parameters())
+    src, tgt = batch.src.to(where.device), batch.tgt.to(where.device)
+    model.train()
+    with torch.autocast(where.device.type, dtype=torch.bfloat16, enabled=amp):
+        logits = model(src, tgt[:, :-1])
+    loss = label_smoothed_loss__index_by_arange(logits.float(), tgt[:, 1:], model.pad_id)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    optimizer.step()
+    return loss.item()
