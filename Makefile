@@ -29,7 +29,7 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 test: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run every test, but those of test-long and test-nbgrader
-	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadfile --ignore=tests/grader/test_exercises.py
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) --ignore=tests/grader/test_exercises.py
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup tests/grader/test_exercises.py
 
 test-long: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run the tests that take minutes each: killed graders, workers and clusters

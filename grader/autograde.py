@@ -45,10 +45,10 @@ from grader.grading import new_seed
 from grader.options import add_limit_arguments, limits_of
 from grader.sandbox import Limits, Sandbox, SandboxMissing
 from grader.sandbox.limits import STANDARD
-from grader.spec import load_lesson
+from grader.spec import require_lesson
 from grader.submission import MAX_NOTEBOOK_BYTES, read_regular_file, readable
 from grader.transport import careful_with_submissions, files_beside, left_out
-from grader.workers import Job, LocalWorkers, grade
+from grader.workers import Job, LocalWorkers, get_ready, grade
 
 # What is left of nbgrader's own steps for a notebook that is repaired and graded already; hidden lines go,
 # since feedback shows the notebook as it is then.
@@ -349,23 +349,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Grades a class; exit status 1 when a submission could not be graded."""
-    lesson = load_lesson(args.lesson)
-    course = open_course(Path.cwd())
-    course.force = args.force
-    release_into_gradebook(args.lesson, course)
-    seed = new_seed() if args.seed is None else args.seed
-    workers = Cluster(args.cluster, args.unprotected) if args.cluster else local_workers(args.jobs, args.unprotected)
-    with workers:
-        run = autograde(args.lesson, course, workers, seed, limits_of(args), args.unprotected)
-    told = f"{len(run.graded)} submissions of {lesson.name} graded (seed {seed})"
+    require_lesson(args.lesson)
+    seed, limits = new_seed() if args.seed is None else args.seed, limits_of(args)
+    with _workers(args) as workers:
+        for _ in range(workers.count):  # they get ready while the gradebook is opened here
+            workers.submit(get_ready, args.lesson, seed, limits, args.unprotected)
+        course = open_course(Path.cwd())
+        course.force = args.force
+        release_into_gradebook(args.lesson, course)
+        run = autograde(args.lesson, course, workers, seed, limits, args.unprotected)
+    told = f"{len(run.graded)} submissions of {args.lesson} graded (seed {seed})"
     for what, students in (("unreadable", run.unreadable), ("not graded", run.failed)):
         told += f", {len(students)} {what}" + (f": {', '.join(map(readable, students))}" if students else "")
     print(told)
     return int(bool(run.unreadable or run.failed))
 
 
-def local_workers(count: int, unprotected: bool = False) -> LocalWorkers:
+def _workers(args: argparse.Namespace) -> LocalWorkers | Cluster:
+    if args.cluster:
+        return Cluster(args.cluster, args.unprotected)
+    return local_workers(args.jobs, args.unprotected, args.lesson)
+
+
+def local_workers(count: int, unprotected: bool = False, lesson: str | None = None) -> LocalWorkers:
     """Worker processes of this machine.
+
+    Args:
+        count: how many.
+        unprotected: they run submissions without a sandbox.
+        lesson: what they will grade: imported once for all of them.
 
     Raises:
         GraderError: there is no sandbox, or no worker is wanted.
@@ -374,4 +386,4 @@ def local_workers(count: int, unprotected: bool = False) -> LocalWorkers:
         raise GraderError(f"--jobs is {count}: expected 1 or more worker processes")
     if not unprotected:
         Sandbox.require()  # one sentence here, not one a submission
-    return LocalWorkers(count)
+    return LocalWorkers(count, lesson)

@@ -111,7 +111,7 @@ def grade_notebook(
         files: what lies beside the notebook, by name.
     """
     checksets = hidden_checksets(lesson, seed)
-    own = {cell.source for cell in release_notebook(lesson).cells if not cell.metadata.get("nbgrader")}
+    own = own_sources(lesson)
     graded = Graded(notebook, lesson, seed)
     tests = {exercise: cell for cell in notebook.cells if (exercise := _tested(cell, checksets))}
     answered = {_answered(cell) for cell in notebook.cells}
@@ -125,9 +125,9 @@ def grade_notebook(
             if exercise := _tested(cell, checksets):
                 session.hold(exercise)
             elif is_copy(cell):
-                cell.outputs = [nbformat.v4.new_output("stream", text=NOT_RUN)]
+                cell.outputs = [_remark(NOT_RUN)]
             elif cell.source in own and cell.source not in to_run:
-                cell.outputs = [nbformat.v4.new_output("stream", text=NOT_NEEDED)]
+                cell.outputs = [_remark(NOT_NEEDED)]
             else:
                 cell.outputs = safe_outputs(session.run(cell.source, _answered(cell), figures=cell.source not in own))
         # Hidden inputs appear only now, when no cell of the student's is left that could print them.
@@ -151,6 +151,12 @@ def grade_notebook(
 def hidden_checksets(lesson: str, seed: int) -> dict[str, CheckSet]:
     """All questions of a lesson for one seed: the same for every submission of a grading run."""
     return {name: exercise.checkset(seed, files=True) for name, exercise in load_lesson(lesson).exercises.items()}
+
+
+@lru_cache(maxsize=8)
+def own_sources(lesson: str) -> frozenset[str]:
+    """The sources of the cells that are the lesson's own."""
+    return frozenset(cell.source for cell in release_notebook(lesson).cells if not cell.metadata.get("nbgrader"))
 
 
 def out_of_reach(lesson: str) -> tuple[str, ...]:
@@ -348,6 +354,11 @@ def _nameless(value: Any) -> Any:
 def _error(death: Died) -> NotebookNode:
     text = f"This cell {death.sentence}."
     return nbformat.v4.new_output("error", ename="Stopped", evalue=text, traceback=[text])
+
+
+def _remark(text: str) -> NotebookNode:
+    """An output; there are dozens a notebook, so nbformat does not validate each by itself."""
+    return nbformat.from_dict({"output_type": "stream", "name": "stdout", "text": text})
 
 
 def _outputs(verdict: Verdict) -> list[NotebookNode]:

@@ -300,9 +300,14 @@ def load_lesson(name: str) -> Lesson:
     Raises:
         GraderError: there is no lesson of that name.
     """
+    require_lesson(name)
+    return importlib.import_module(f"grader.exercises.{name}").LESSON
+
+
+def require_lesson(name: str) -> None:
+    """Raises GraderError where there is no lesson of that name; imports no lesson, which may take PyTorch along."""
     if name not in lesson_names():
         raise GraderError(f"there is no lesson '{name}': the lessons are {', '.join(lesson_names())}")
-    return importlib.import_module(f"grader.exercises.{name}").LESSON
 
 
 def _widened(value: Any) -> Any:

@@ -194,6 +194,9 @@ def _cells(text: str) -> list[Any]:
     return nbformat.convert(nbformat.reader.reads(json.dumps(data)), 4).cells[:MAX_CELLS]
 
 
+_MORE = {"code": {"execution_count": None, "outputs": []}, "markdown": {}, "raw": {}}  # what a kind of cell has besides
+
+
 def _clean_cell(cell: Any, index: int) -> NotebookNode:
     """A cell of which only type, source and nbgrader's marks are kept."""
     kind, source = cell["cell_type"], cell["source"]
@@ -202,15 +205,11 @@ def _clean_cell(cell: Any, index: int) -> NotebookNode:
     if not isinstance(source, str):
         raise ValueError("a cell's source is no text")
     source = source.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written to a file
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-        "raw": nbformat.v4.new_raw_cell,
-    }[kind]
     marks = cell["metadata"].get("nbgrader") if isinstance(cell.get("metadata"), dict) else None
     grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
     metadata = {"nbgrader": {"grade_id": grade_id}} if isinstance(grade_id, str) else {}
-    return make(source, id=f"cell-{index}", metadata=metadata)
+    made = {"cell_type": kind, "id": f"cell-{index}", "metadata": metadata, "source": source}
+    return nbformat.from_dict(made | _MORE[kind])
 
 
 def read_regular_file(path: Path, most: int) -> bytes:

@@ -23,7 +23,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from grader.errors import GraderError
-from grader.grading import grade_notebook
+from grader.grading import grade_notebook, hidden_checksets, out_of_reach
 from grader.sandbox import Limits, Sandbox, Unprotected
 from grader.sandbox.limits import STANDARD
 from grader.sanitise import sanitise
@@ -70,18 +70,25 @@ def grade(job: Job) -> str:
     return nbformat.writes(notebook)
 
 
+def get_ready(lesson: str, seed: int, limits: Limits = STANDARD, unprotected: bool = False) -> None:
+    """Does what the first submission of a run would otherwise wait for."""
+    sandbox(limits, unprotected).warm(out_of_reach(lesson))
+    hidden_checksets(lesson, seed)
+
+
 class LocalWorkers(ThreadPoolExecutor):
     """Worker processes of this machine, each run by a thread of this process.
 
+    Where it is known which lesson they will grade, that is imported once for all of them.
     Leaving it by an exception ends the workers at once; leaving it otherwise waits for them.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, lesson: str | None = None) -> None:
         super().__init__(count)
         self.count = count
         os.environ.update(ONE_THREAD)
         self._server = multiprocessing.get_context("forkserver")  # imports what workers need once for all of them
-        self._server.set_forkserver_preload([__name__])
+        self._server.set_forkserver_preload([__name__, *([f"grader.exercises.{lesson}"] if lesson else [])])
         self._own = threading.local()  # each thread's worker
         self._workers: list[_Worker] = []
         self._stopped = False

@@ -131,11 +131,11 @@ plots.flow(
         "batch": (0, 0, "a batch"),
         "forced": (0, 1.2, "teacher_forcing"),
         "model": (0, 2.4, "model"),
-        "loss": (0, 3.6, "label_smoothed_loss"),
-        "gradients": (2.2, 3.6, "a gradient for\neach parameter"),
+        "loss": (0, 3.6, "label_\nsmoothed_loss"),
+        "gradients": (2.2, 3.6, "gradients"),
         "clip": (2.2, 2.4, "clip"),
         "step": (2.2, 1.2, "optimizer"),
-        "rate": (2.2, 0, "warmup_learning_rate"),
+        "rate": (2.2, 0, "warmup_\nlearning_rate"),
     },
     [
         ("batch", "forced", "tgt (batch, n_tgt)"),
@@ -155,8 +155,11 @@ plots.flow(
 # label_smoothed_loss. From there backward gives gradients, which are clipped and handed to the optimizer. It
 # also gets a learning rate, and gives new weights to the model.*
 #
-# You write the four parts that have a name of code. They are short. Each is also a place where training can
-# go wrong *without any error*, and that is what this lesson is about.
+# (Two arrows are left out: the French ids go straight into the model, and `teacher_forcing` hands the labels, all
+# words but the first, to the loss.)
+#
+# You write the loss, the learning rate, what makes the batches, and the whole circle. All are short. Each is also a
+# place where training can go wrong *without any error*, and that is what this lesson is about.
 
 # %% [markdown]
 # ## 2. How wrong is it?
@@ -166,7 +169,8 @@ plots.flow(
 #
 # Softmax turns the logits into probabilities. If *Africa* got the probability $p$, the loss of this
 # position is $-\log p$, the **cross-entropy**: 0 if the model was certain and right, and the larger the more
-# it is surprised. An untrained model spreads its bets over all words:
+# it is surprised. A model that knows nothing bets evenly: each of the $V$ words of the vocabulary gets the
+# probability $1/V$, and whichever comes, the loss is $\log V$. An untrained model is not far from that:
 
 # %%
 torch.manual_seed(0)
@@ -178,15 +182,36 @@ for word, label, row in zip(decoder_input[0], labels[0], log_p[0]):
     print(f"reads {english.words[word]:<10} shall say {english.words[label]:<10} loss {-row[label].item():.2f}")
 print(f"even bets on {len(english)} words would cost {np.log(len(english)):.2f} each")
 
+# %% [markdown] slide="One pass judges every position"
+# All these positions were judged in **one** pass, with the right translation in hand. This is what teacher
+# forcing and the causal mask were made for. The mask hides the end of the sentence, so the model imitates at
+# every position what it must do later, when there is no translation yet: it is given the first words, as if it
+# had translated them perfectly, and has to find the next one. *Before you run the cell:* the same model is now
+# given only the first word, then the first two, and so on. Which losses will change?
+
+# %%
+print("in one pass: ", " ".join(f"{-row[label].item():.2f}" for label, row in zip(labels[0], log_p[0])))
+last = [untrained(alone.src, decoder_input[:, : n + 1])[0, -1] for n in range(labels.shape[1])]  # logits of the last position
+word_by_word = torch.log_softmax(torch.stack(last), dim=-1)
+print("word by word:", " ".join(f"{-row[label].item():.2f}" for label, row in zip(labels[0], word_by_word)))
+
+# %% [markdown]
+# None. One pass of training is worth as many as there are words. (Lesson 04 showed why.)
+
 # %% [markdown] slide="The smoothed loss"
-# All positions of all sentences are judged at once. This is what teacher forcing and the causal mask were
-# made for: with the right translation in hand, the model imitates at every position what it must do later,
-# when it is given the first words and has to find the next one.
-#
 # **Label smoothing.** A loss of 0 needs a probability of exactly 1, hence an infinite logit. A model that
 # is pushed there becomes too sure of itself. So the label is made a little soft: it keeps the share
 # $1 - \varepsilon$, and the rest $\varepsilon$ is spread evenly over **all** $V$ words of the vocabulary, the right
-# one among them. The loss of one position is then
+# one among them. With five words, of which the third is right, and $\varepsilon = 0.1$, this is what the model
+# should say:
+
+# %%
+smoothed_label = torch.full((5,), 0.1 / 5)
+smoothed_label[2] += 1 - 0.1
+print(smoothed_label, "adds up to", f"{smoothed_label.sum().item():.1f}")
+
+# %% [markdown]
+# The loss of one position is the surprise at each word, $-\log p_v$, weighted with these shares:
 #
 # $$\ell = -(1-\varepsilon)\,\log p_{\text{label}} \;-\; \varepsilon \cdot \frac{1}{V}\sum_{v=1}^{V} \log p_v$$
 #
@@ -273,7 +298,8 @@ for name, curve in curves.items():
 # lowest point.*
 #
 # With smoothing the best a model can do is not 0. Keep the middle number in mind: **this is the floor.** A
-# training loss that comes near it is perfect. One that falls below it is not a wonder, but a mistake.
+# training loss that comes near it is perfect. No model can get below it, not even one that cheats: a loss that
+# does is computed wrongly.
 
 # %%
 floor = curves["smoothing 0.1"].min().item()
@@ -286,7 +312,7 @@ floor = curves["smoothing 0.1"].min().item()
 # parameter: of its gradients, and of their squares. The step is one divided by the root of the other. How
 # far it goes is set by the **learning rate**.
 #
-# In the first steps these means are made of very few gradients, so they point anywhere; and a post-norm
+# In the first steps these means are made of very few gradients, so they tell little; and a post-norm
 # Transformer takes large early steps badly (you saw the gradients by depth in lesson 05). So the rate begins
 # near 0, grows in a straight line for `warmup_steps` steps, and then falls with the root of the step:
 #
@@ -370,7 +396,8 @@ plots.lines(
 # %% slide="Sentences differ in length"
 lengths = [max(len(fr.split()), len(en.split()) + 2) for fr, en in train_pairs]
 shown = range(min(lengths), max(lengths) + 1)
-plots.bars([lengths.count(length) for length in shown], [f"{length}" for length in shown], title="Pairs by length", ylabel="pairs", digits=0)
+counts = [lengths.count(length) for length in shown]
+plots.bars(counts, [f"{length}" for length in shown], title="Pairs by length", ylabel="pairs", digits=0)
 
 # %% [markdown]
 # *Picture: bars for each length. Most pairs are in the middle, a few are short, a few are long.*
@@ -389,6 +416,13 @@ plots.bars([lengths.count(length) for length in shown], [f"{length}" for length 
 # | 3 | 9 | 1 · 9 = 9 |
 #
 # *Why is sentence 4 not in the first batch? Would it be wrong to leave it alone, and put 1 and 3 together?*
+#
+# <details><summary>Answer</summary>
+#
+# The first batch would then have four sentences of length 5, a padded size of 20. And no, that would be as good:
+# 1 · 5 and 2 · 9 are within the budget as well.
+#
+# </details>
 #
 # ### Exercise: `token_budget_batches`
 #
@@ -454,22 +488,17 @@ check(token_budget_batches)
 
 # %% [markdown]
 # **See.** The same pairs in batches of the same budget: in random order, and yours. First one batch of each
-# kind, cut off after twelve sentences. A dark cell is a word, a hatched one is padding.
+# kind: that with the longest sentence of all, cut off after twelve sentences. A dark cell is a word, a hatched
+# one is padding.
 
 # %% slide="Less padding, same words"
 max_tokens = 2048
 
 
 def random_batches(lengths, max_tokens):
-    """For comparison: in random order, each filled as far as the budget allows."""
-    batches, batch, longest = [], [], 0
-    for index in np.random.default_rng(0).permutation(len(lengths)).tolist():
-        longest = max(longest, lengths[index])
-        if (len(batch) + 1) * longest > max_tokens:
-            batches.append(batch)
-            batch, longest = [], lengths[index]
-        batch.append(index)
-    return [*batches, batch]
+    """For comparison: in random order, as many in each as fit whatever their lengths."""
+    order, many = np.random.default_rng(0).permutation(len(lengths)), max_tokens // max(lengths)
+    return [order[begin : begin + many].tolist() for begin in range(0, len(lengths), many)]
 
 
 def padding_share(batches):
@@ -478,17 +507,16 @@ def padding_share(batches):
 
 
 ways = {"random": random_batches(lengths, max_tokens), "yours": token_budget_batches(lengths, max_tokens)}
-pictures = []
-for batches in ways.values():
-    some = sorted(batches, key=len)[len(batches) // 2][:12]
-    pictures.append(np.arange(max(lengths)) < np.array([[lengths[index]] for index in some]))
-plots.masks(np.array(pictures), titles=list(ways), xlabel="position", ylabel="sentence")
+chosen = [max(batches, key=lambda batch: max(lengths[index] for index in batch)) for batches in ways.values()]
+rows = min(12, *map(len, chosen))
+ends = np.array([[lengths[index] for index in batch[:rows]] for batch in chosen])  # (2, rows)
+plots.masks(np.arange(max(lengths)) < ends[..., None], titles=list(ways), xlabel="position", ylabel="sentence")
 for name, batches in ways.items():
     print(f"{name:<7} {len(batches)} batches, {padding_share(batches):.1%} of their size is padding")
 
 # %% [markdown]
-# *Picture: two grids of twelve sentences as rows. On the left the words end at different places. On the right
-# they all end at the same place. What is cut off after the last word of a grid is not padded.*
+# *Picture: two grids with sentences as rows, as wide as the longest sentence of the batch. On the left the words
+# end at different places, and much is hatched. On the right they end at the same place or nearly so.*
 #
 # Less padding, so fewer batches for the same words. But beware of a trap: if each epoch made the very same
 # batches, from the shortest to the longest, the model would see the same company in the same order again and
@@ -497,7 +525,8 @@ for name, batches in ways.items():
 # %% [markdown]
 # ## 5. One step
 #
-# You have all parts of the circle. Before you close it, five things about it that no error message tells.
+# You have all parts of the circle. Before you close it, five things about it. Who forgets one seldom gets an
+# error message.
 #
 # **Mode.** A model that was just evaluated is in evaluation mode, without dropout. A training step begins with
 # `model.train()`.
@@ -507,7 +536,7 @@ for name, batches in ways.items():
 # `tensor.to(device)`, which gives a *new* tensor.
 #
 # **Gradients add up.** `backward` adds to the `grad` of each parameter what it finds. What the last step
-# left must be cleared first, by `optimizer.zero_grad()`.
+# left must be cleared first, by `optimizer.zero_grad()`. The derivative of $3x$ is 3, and yet:
 
 # %%
 parameter = nn.Parameter(torch.tensor(2.0))
@@ -533,12 +562,14 @@ for _ in range(3):
 
 # %%
 for dtype in (torch.float32, torch.bfloat16, torch.float16):
-    print(f"{str(dtype):<15} 2.345 becomes {torch.tensor(2.345, dtype=dtype).item():.4f}, the largest is {torch.finfo(dtype).max:.1e}")
+    number = torch.tensor(2.345, dtype=dtype).item()
+    print(f"{str(dtype):<15} 2.345 becomes {number:.4f}, the largest is {torch.finfo(dtype).max:.1e}")
 
 # %% [markdown]
-# So the logits are turned back before the loss is computed. (`float16` has more digits, but its numbers end
-# early: large scores and sums overflow to infinity. Training in it needs a further trick, scaling the
-# loss. `bfloat16` reaches as far as float32 and needs none.)
+# So the logits are turned back before the loss is computed: `logits.float()` is the same tensor in float32.
+# (`float16` has more digits, but its numbers end early: large scores and sums overflow to infinity, and small
+# gradients become 0. Training in it needs a further trick, scaling the loss. `bfloat16` reaches as far as float32
+# and needs none.)
 #
 # ### Exercise: `train_step`
 #
@@ -643,9 +674,8 @@ def overfit(model, adam=torch.optim.Adam):
 
 model = small_model()
 losses = overfit(model)
-plots.lines(
-    range(1, n_overfit + 1), {"loss": losses, "floor": [floor] * n_overfit}, xlabel="step", ylabel="loss", title="One batch, learned by heart"
-)
+curve = {"loss": losses, "floor": [floor] * n_overfit}
+plots.lines(range(1, n_overfit + 1), curve, xlabel="step", ylabel="loss", title="One batch, learned by heart")
 right = translate(model, [fr for fr, _ in few_pairs], french, english)
 print(sum(one == en for one, (_, en) in zip(right, few_pairs)), "of", len(few_pairs), "translated exactly")
 print(notes_french, "->", right[0])
@@ -670,6 +700,10 @@ class Sabotaged(nn.Module):
         self.inside, self.name = inside, name
         self.pad_id = -1 if name == "Hugo" else inside.pad_id
 
+    def __getattr__(self, name):  # all else is the inner model's
+        inside = super().__getattr__("inside")
+        return inside if name == "inside" else getattr(inside, name)
+
     def forward(self, src_ids, tgt_ids):
         if self.name == "Elif":
             tgt_ids = one_batch.tgt[:, 1:]
@@ -693,7 +727,8 @@ for name in ("Elif", "Finn", "Grace", "Hugo"):
 plots.lines(range(1, n_overfit + 1), curves, xlabel="step", ylabel="loss", title="Five training steps, four of them broken")
 for name, translations in said.items():
     exact = sum(one == en for one, (_, en) in zip(translations, few_pairs))
-    print(f"{name:<6} last loss {curves[name][-1]:.3f}, {exact} of {len(few_pairs)} exact: {' '.join(translations[0].split()[:6])}")
+    begin = " ".join(translations[0].split()[:6])
+    print(f"{name:<6} last loss {curves[name][-1]:.3f}, {exact} of {len(few_pairs)} exact: {begin}")
 
 # %% [markdown]
 # *Picture: five curves. One stays almost level at the top. The other four fall together to the floor; Elif's
@@ -734,7 +769,8 @@ for name, translations in said.items():
 # | what you see | where to look |
 # |---|---|
 # | the loss is level, near that of even bets | softmax twice, no `step`, learning rate near 0 (schedule by epochs) |
-# | it falls below the floor, or falls at once | labels not shifted, a mask that shows the future |
+# | it falls to the floor at once | labels not shifted, a mask that shows the future |
+# | it falls below the floor | the loss: smoothing forgotten, divided by a number with padding in it |
 # | it falls, and the translations are bad | shifted twice, `<eos>` cut off, evaluation mode forgotten |
 # | it jumps, or becomes `nan` | no warm-up, no clipping, gradients not cleared, `float16` without scaling |
 # | fine alone, bad in batches | padding in the loss, or looked at |
@@ -784,7 +820,7 @@ def train(model, n_steps, warmup_steps, checkpoint, seed=0, amp=False, show=None
             group["lr"] = warmup_learning_rate(step, d_model, warmup_steps)
         batch = to_batch(next(batches), french, english)
         losses.append(train_step(model, batch, optimizer, max_grad_norm=1.0, amp=amp))
-        if show is not None and (step % every == 0 or step == n_steps):
+        if show is not None and step % every == 0:
             show(losses)
         if step % 100 == 0 or step == n_steps:
             save_checkpoint(checkpoint, model, optimizer, step, losses)
@@ -815,7 +851,8 @@ print("the same numbers:", in_one_go == resumed)
 
 # %% [markdown]
 # The same to the last digit. **Play:** let the resumed run forget one thing, for instance the state of the
-# random numbers (put `torch.manual_seed(1)` first in the loop), and look for the first loss that differs.
+# random numbers: put `torch.manual_seed(1)` into `train`, before the line `for step in …`, and run both cells
+# again. Which is the first loss that differs?
 #
 # The same **seed** gives the same run again, on the same machine with the same version of PyTorch. On another
 # machine sums may be rounded in another order, and the curves drift apart, though they look alike.
@@ -826,15 +863,15 @@ print("the same numbers:", in_one_go == resumed)
 # Now in earnest. The sizes are small, as the vocabulary is. On two processor cores the run takes a few minutes,
 # on a graphics card less.
 #
-# - `n_steps` says how long it lasts. (The course's own tests set `COURSE_STEPS` to a few steps only. You need
-#   not.) Make it larger and run the cell again, and the run goes on from its checkpoint.
+# - `n_steps` says how long it lasts. (The course's tests and its grader set `COURSE_STEPS` to a few steps only.
+#   You need not.) Make it larger, run the cells again, and the run goes on from its checkpoint.
 # - To begin afresh, delete the file in the folder `checkpoints`.
 # - Matrices begin with random numbers of a size that keeps the scale from layer to layer (Glorot and Bengio).
 #   This makes the rows of the embedding tables small, which is what the $\sqrt{d_{model}}$ of lesson 06 is for.
 
 # %%
 seed = 1
-n_steps = int(os.environ.get("COURSE_STEPS", 500))
+n_steps, warmup_steps = int(os.environ.get("COURSE_STEPS", 500)), 400
 sizes = {"d_model": 128, "n_heads": 4, "n_layers": 2, "d_ff": 256, "dropout": 0.1}
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 amp = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -856,20 +893,22 @@ live = Live(n_steps)
 
 
 def show(losses):
-    rates = [warmup_learning_rate(step, sizes["d_model"], 400) for step in range(1, len(losses) + 1)]
+    rates = [warmup_learning_rate(step, sizes["d_model"], warmup_steps) for step in range(1, len(losses) + 1)]
     live.show(losses, rates, dict(zip(watched, translate(model, watched, french, english))))
 
 
 began = time.perf_counter()
-losses = train(model, n_steps, 400, checkpoint, seed=seed, amp=amp, show=show)
+losses = train(model, n_steps, warmup_steps, checkpoint, seed=seed, amp=amp, show=show)
+show(losses)
 print(f"{time.perf_counter() - began:.0f} seconds")
 
 # %% [markdown]
 # *Picture, renewed as the run goes on: a progress bar; on the left the loss, on the right the learning rate; below
 # them four French sentences of the test, and what the model makes of them by now.*
 #
-# Watch the samples. At first every sentence gets the same few frequent words. Then come sentences that are
-# English, but not the translation. Then names and places find their places, and last the small words.
+# Watch the samples. At first every sentence gets the same few frequent words. Then come English sentences, but
+# other ones: a name or a month is right, the rest is made up. Then verbs and places find their places. Last come the
+# small words, and some of those stay wrong.
 
 # %% [markdown]
 # ## 10. Does it translate?
@@ -973,8 +1012,8 @@ print(f"translator.safetensors: {size / 1e6:.1f} million bytes")
 # </details>
 # <details><summary>5. With smoothing 0.1 a training loss of 0.4 is reported. Congratulations?</summary>
 #
-# No. It is below the floor. Something is easier than it should be: labels not shifted, the future visible,
-# padding counted, or the loss is not the one that was meant.
+# No. It is below the floor, and no model gets there, not even one that sees the label. So the loss is not the one
+# that was meant: the labels were not smoothed, say, or the sum was divided by a number with padding in it.
 #
 # </details>
 

@@ -374,8 +374,8 @@ print(f"better: {' '.join(better):<60} {probability(better):.3f}")
 # After *Jane* the word *is* has the edge. But what comes after *is* splits in two, and both halves are worth less
 # than *Jane visits Africa*. To see that, one would have to try both.
 #
-# All sentences cannot be tried: with 264 words there are 264 times 264 ways already for two words. **Beam search**
-# is the compromise. It follows the `beam_size` most probable beginnings at once:
+# All sentences cannot be tried: every further word multiplies their number by the size of the vocabulary.
+# **Beam search** is the compromise. It follows the `beam_size` most probable beginnings at once:
 #
 # 1. Begin with one hypothesis: `<bos>`, with the sum 0.
 # 2. Continue **each** hypothesis with **each** word. The sum of the logarithms grows by the word's $\log p$.
@@ -868,22 +868,25 @@ print(bleu.get_signature())
 # modules have returned all along.
 
 # %% slide="Where it looks"
-def cross_attention_weights(model, src_ids, tgt_ids):
-    """Weights of the last decoder layer, mean of its heads: `(n_tgt, n_src)`."""
+def cross_attention_heads(model, src_ids, tgt_ids):
+    """Weights of all decoder layers for one sentence: `(n_layers, n_heads, n_tgt, n_src)`."""
     caught = []
-    layer = model.decoder.layers[-1].cross_attention
-    hook = layer.register_forward_hook(lambda module, inputs, result: caught.append(result[1]))
+    hooks = [
+        layer.cross_attention.register_forward_hook(lambda module, inputs, result: caught.append(result[1][0]))
+        for layer in model.decoder.layers
+    ]
     with torch.no_grad():
         model(src_ids, tgt_ids)
-    hook.remove()
-    return caught[0][0].mean(dim=0)  # (n_heads, n_tgt, n_src) -> (n_tgt, n_src)
+    for hook in hooks:
+        hook.remove()
+    return torch.stack(caught)
 
 
 def show_alignment(text):
     src_ids = torch.tensor([french.ids(text)])
     tgt_ids = greedy_decode(model, src_ids, bos_id, eos_id, max_len=20)
     words = [english.words[place] for place in tgt_ids[0]]
-    weights = cross_attention_weights(model, src_ids, tgt_ids[:, :-1])
+    weights = cross_attention_heads(model, src_ids, tgt_ids[:, :-1])[-1].mean(dim=0)  # the last layer's, all heads
     labels = [f"{read} → {then}" for read, then in zip(words, words[1:])]
     plots.attention(weights, labels, text.split(), title=text, xlabel="French", ylabel="reads → says")
     return weights, words[1:]
@@ -918,8 +921,23 @@ _ = show_alignment("Sophie a vendu la voiture rouge en mai")
 # *Picture: as before; but the dark cells of the car and its colour change places: red is said first and stands
 # last in French.*
 #
-# A caution: weights show where information *may* come from. Several layers mix the words before, and heads differ
-# (look at each by leaving out the mean). An alignment is a hint, not an explanation.
+# The mean hides that heads differ. Here is each of them, to point at:
+
+# %%
+src_ids = torch.tensor([french.ids(sentence)])
+tgt_ids = greedy_decode(model, src_ids, bos_id, eos_id, max_len=20)
+words = [english.words[place] for place in tgt_ids[0]]
+steps = [f"{read} → {then}" for read, then in zip(words, words[1:])]
+plots.explore(
+    cross_attention_heads(model, src_ids, tgt_ids[:, :-1]), steps, sentence.split(), title="Cross-attention, head by head"
+)
+
+# %% [markdown]
+# *Picture: the steps of the translation on the left, the French words on the right, lines as thick as the weights.
+# Choose layer and head, and point at a step.*
+#
+# A caution: weights show where information *may* come from. Several layers mix the words before. An alignment is a
+# hint, not an explanation.
 
 # %% [markdown]
 # ## 8. A gallery of errors

@@ -21,7 +21,10 @@ def handed_out():
 
 
 # What every PyTorch training loop has, and lessons may show.
-COMMON = {"model.train()", "model.zero_grad()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"}
+COMMON = {
+    "model.train()", "model.zero_grad()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()",
+    "for parameter in model.parameters():",
+}  # fmt: skip
 
 
 def solution_lines(lesson):

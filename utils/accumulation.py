@@ -26,7 +26,7 @@ def ask(accumulate: Callable, *, ask: str, micro_batches: list, seed: int, old: 
         model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter.copy_(torch.from_numpy(modules.numbers(name, tuple(parameter.shape), seed)))
+                parameter.copy_(modules.numbers(name, tuple(parameter.shape), seed))
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter) if old else None
         loss = _Loss()

@@ -33,6 +33,7 @@ OPERATORS = {
     "F.cross_entropy": r"cross_entropy(_loss)?",
     "F.kl_div": r"kl_div",
 }
+_HARMLESS: dict[tuple[str, ...], set[str]] = {}  # by what is refused: operators that were asked about before
 MODULES = {"nn.Transformer": "torch.nn.modules.transformer"}  # ... or by the module of its Python code
 
 
@@ -53,7 +54,7 @@ class Watch:
         self.libraries = {MODULES.get(name, name) for name in refuse if name not in OPERATORS}
         self.packages = {name for name in self.libraries if "." not in name}  # C functions know no more of theirs
         self.operators = {name: re.compile(OPERATORS[name]) for name in refuse if name in OPERATORS}
-        self.harmless: set[str] = set()  # operators that were asked about before
+        self.harmless = _HARMLESS.setdefault(self.refuse, set())
         self.seen = ""
         self.free = _earlier_stand_ins(exercise)
         self.files = {code.co_filename for code in self.free}  # to ask first: hashing code takes time
@@ -69,20 +70,28 @@ class Watch:
         )
 
     def hook(self, frame: Any, event: str, arg: Any) -> None:
+        """Hears of every call and return: thousands a question, so the commonest are done with first."""
         if event == "c_return" or event == "c_exception":
             return
-        if event != "c_call" and frame.f_code.co_filename in self.files and frame.f_code in self.free:
-            self.inside += 1 if event == "call" else -1
-        if self.inside or event == "return":
-            return
-        if event == "c_call" and arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
-            self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
-            raise Refused
-        if not (self.libraries if event == "call" else self.packages):
+        if event == "return":
+            if self.inside and frame.f_code in self.free:
+                self.inside -= 1
             return
         if event == "call":
-            module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
+            code = frame.f_code
+            if code.co_filename in self.files and code in self.free:
+                self.inside += 1
+            if self.inside or not self.libraries:
+                return
+            module, name = frame.f_globals.get("__name__"), code.co_name
         else:
+            if self.inside:
+                return
+            if arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
+                self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
+                raise Refused
+            if not self.packages:
+                return
             module, name = _module_of(arg), getattr(arg, "__name__", "?")
         if not isinstance(module, str):
             return

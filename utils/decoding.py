@@ -7,6 +7,7 @@ ask or judge (see `utils.modules`), so that no weights are sent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -62,7 +63,7 @@ def tiny_model(seed: int, ids: dict[str, int], tgt_words: int, training: bool = 
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1:
-                parameter.copy_(torch.from_numpy(modules.numbers(name, tuple(parameter.shape), seed)))
+                parameter.copy_(modules.numbers(name, tuple(parameter.shape), seed))
             elif "norm" not in name:
                 parameter.zero_()
         model.generator.weight *= 3
@@ -121,9 +122,15 @@ def _watched() -> type:
     return Transformer
 
 
+@lru_cache(maxsize=32)
+def unwatched_model(seed: int, ids: tuple[tuple[str, int], ...], tgt_words: int) -> nn.Module:
+    """The tiny model, for those who ask it often."""
+    return tiny_model(seed, dict(ids), tgt_words)
+
+
 def log_probabilities(settings: dict[str, Any], ids: list[int]) -> list[float]:
     """What the tiny model of `ask` gives each id after the first, in view of those before it."""
-    model = tiny_model(settings["seed"], settings["ids"], settings["tgt_words"])
+    model = unwatched_model(settings["seed"], tuple(settings["ids"].items()), settings["tgt_words"])
     with torch.no_grad():
         logits = model(torch.as_tensor(settings["src"].array), torch.tensor([ids[:-1]]))[0]
     return torch.log_softmax(logits, dim=-1).gather(-1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()

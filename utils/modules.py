@@ -61,7 +61,7 @@ def made(
     module.to(dtype)
     with torch.no_grad():
         for name, parameter in module.named_parameters() if filled else ():
-            parameter.copy_(torch.from_numpy(numbers(name, tuple(parameter.shape), seed)))
+            parameter.copy_(numbers(name, tuple(parameter.shape), seed))
     _seed(seed)  # so that what dropout does hangs on no random number that building took
     return module.train(training)
 
@@ -78,10 +78,10 @@ def shapes(module: nn.Module) -> dict[str, str]:
 
 
 @lru_cache(maxsize=10_000)
-def numbers(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """The recipe: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
+def numbers(name: str, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """The recipe, in float64: uniform random numbers, those of a matrix with variance 1 / (its last axis)."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return np.asarray(rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1))
+    return torch.as_tensor(rng.uniform(-1, 1, shape) * (np.sqrt(3 / shape[-1]) if len(shape) > 1 else 1))
 
 
 def output(make: Callable, inputs: list, named: dict) -> Any:
@@ -123,7 +123,7 @@ def gradients(make: Callable, inputs: list, named: dict) -> dict[str, Any]:
     found = _gradients(module, inputs, named, dict(module.named_parameters()))
     for name, parameter in module.named_parameters():
         gradient = found[f"gradient of {name}"]
-        weights = torch.from_numpy(numbers(f"gradient of {name}", tuple(parameter.shape), 0)).to(gradient.dtype)
+        weights = numbers(f"gradient of {name}", tuple(parameter.shape), 0).to(gradient.dtype)
         found[f"gradient of {name}"] = round((gradient * weights).sum().item(), 6)
     return found
 
@@ -231,8 +231,8 @@ def function_gradients(function: Callable, args: list, kwargs: dict) -> dict[str
 class OtherDevice(TorchFunctionMode):
     """Pretends that all tensors lie on another device but those made without saying where.
 
-    Mixing the two raises, as it does on a real one. Numbers without axes may be mixed, and places to look
-    at (`x[index]`) lie anywhere.
+    Mixing the two raises, as it does on a real one. Numbers without axes may be mixed, and an index (`x[index]`)
+    may lie on the CPU whatever it looks into.
     """
 
     def __init__(self) -> None:
@@ -256,9 +256,9 @@ class OtherDevice(TorchFunctionMode):
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        given = [tensor for tensor in _tensors([args, kwargs]) if tensor.ndim > 0]
-        here = [tensor for tensor in given if getattr(tensor, "made_here", False)]
         name = getattr(function, "__name__", "")
+        given = [tensor for tensor in _tensors(_meeting(name, args, kwargs)) if tensor.ndim > 0]
+        here = [tensor for tensor in given if getattr(tensor, "made_here", False)]
         moved = kwargs.get("device") is not None or any(isinstance(arg, torch.device) for arg in args)
         if self.strict and here and len(here) < len(given) and name not in _MIXES:
             raise RuntimeError(
@@ -275,7 +275,19 @@ class OtherDevice(TorchFunctionMode):
         return result
 
 
-_MIXES = {"to", "type_as", "copy_", "expand_as", "view_as", "reshape_as", "__getitem__"}
+_MIXES = {"to", "type_as", "copy_", "expand_as", "view_as", "reshape_as"}
+
+
+def _meeting(name: str, args: tuple, kwargs: dict) -> Any:
+    """Those arguments of an operator that have to lie on one device."""
+    if name == "__getitem__":
+        x, _ = args
+        return x
+    if name == "__setitem__":
+        x, index, value = args
+        by_tensor = any(True for _ in _tensors(index))
+        return [x, value] if by_tensor else x  # `x[:, 2:] = value` copies from any device
+    return [args, kwargs]
 
 
 def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, nn.Parameter]) -> dict[str, Any]:
@@ -286,7 +298,7 @@ def _gradients(function: Callable, args: list, kwargs: dict, weights: dict[str, 
     }
     result = function(*args, **kwargs)
     first = result[0] if isinstance(result, (tuple, list)) else result
-    weighted = first * torch.from_numpy(numbers("output", tuple(first.shape), 0)).to(first.dtype)
+    weighted = first * numbers("output", tuple(first.shape), 0).to(first.dtype)
     sources = real | weights
     found = torch.autograd.grad(weighted.sum(), list(sources.values()), allow_unused=True)
     for tensor in real.values():

@@ -32,14 +32,15 @@ def ask(
         max_grad_norm, options: handed on to `train_step`, positional and named.
         pad_id: the model's.
         rate: the learning rate.
-        n_steps: how many steps are taken, all on the same batch.
+        n_steps: how many steps are taken, all on the same batch; where there are several, gradients of a step
+            before are there from the start.
         training: the model's mode before.
     """
     dtype = torch.float32 if ask == "precision" else torch.float64
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         model = modules.made(_watched(), list(SIZES), {"pad_id": pad_id}, {}, seed, training, dtype)
-        for parameter in model.parameters():
+        for parameter in model.parameters() if n_steps > 1 else ():
             parameter.grad = torch.ones_like(parameter)  # what some step before has left
         optimizer = torch.optim.SGD(model.parameters(), lr=rate)
 

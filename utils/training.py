@@ -138,7 +138,7 @@ class Live:
     def _picture(self) -> bytes:
         steps, buffer = range(1, len(self.losses) + 1), io.BytesIO()
         with plt.rc_context(STYLE):
-            figure, axes = plt.subplots(1, 2, figsize=(8.3, 2.7), width_ratios=(3, 2))
+            figure, axes = plt.subplots(1, 2, figsize=(8.3, 2.7), width_ratios=(3, 2), layout="constrained")
             for ax, numbers, name in zip(axes, (self.losses, self.rates), ("loss", "learning rate")):
                 ax.plot(steps, numbers, color="#1d4ed8", linewidth=1.5)
                 ax.set(xlabel="step", title=name, xlim=(0, self.n_steps), ylim=(0, None))

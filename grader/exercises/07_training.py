@@ -66,7 +66,7 @@ def label_smoothed_loss(rng):
     yield Case(last, "logits of the size 1000", logits(2, 3, 4, loud=1e3).clamp(-1e3, 1e3), labels(2, 3, vocabulary=4), 0)
     near = 1000 + logits(1, 3, 4)
     yield Case(last, "logits that are all near 1000", near, labels(1, 3, vocabulary=4), 0)
-    yield Case(last, "large logits, and padding", logits(2, 3, 5, loud=500), half, 0, hidden=True)
+    yield Case(last, "logits of the size 500", logits(2, 3, 5, loud=500), labels(2, 3, vocabulary=5), 0, hidden=True)
 
 
 @label_smoothed_loss.mistake("The label keeps its whole share: no smoothing is done. The rest of the share goes to all words, evenly.")
@@ -569,7 +569,7 @@ def train_step(rng):
     yield ask("gradients cleared", "two steps on the same batch", pairs((2, 3), (3, 1)), n_steps=2, rate=1.0)
     yield ask("gradients cleared", "three steps on another one", pairs((3, 2), (2, 2)), n_steps=3, rate=1.0, hidden=True)
     yield ask("clipping", "a gradient that is far too long", pairs((2, 2), (3, 3)), bound=0.1, rate=20.0)
-    yield ask("clipping", "two of them", pairs((1, 2), (2, 4)), bound=0.05, rate=30.0, n_steps=2, hidden=True)
+    yield ask("clipping", "one that is longer still", pairs((1, 2), (2, 4)), bound=0.05, rate=30.0, hidden=True)
     yield ask("mode", "the mode, after an evaluation", pairs((2, 2)), ask="mode", training=False)
     yield ask("mode", "the mode, in the midst of training", pairs((1, 2)), ask="mode")
     yield ask("mode", "the mode of another model", pairs((2, 1)), ask="mode", training=False, hidden=True)

@@ -1,10 +1,12 @@
 """Lesson 08: the trained model writes: greedy decoding, beam search, a cache, translations."""
 
 import torch
+from torch import nn
 
 from grader.spec import Case, FilesCase, Lesson, ModuleCase
 from utils import decoding
-from utils.corpus import test_pairs
+from utils.corpus import test_pairs, vocabularies
+from utils.translation import padded
 from utils.translator import FILE
 
 LESSON = Lesson("08_translation", files=(FILE,))
@@ -33,7 +35,7 @@ def drawn(rng, *rows, ids=USUAL, tgt_words=7, max_len=9, more=(), **options):
         }  # fmt: skip
         found = [next(fitting(rng, settings, marks, length), None) for marks, length in rows]
         if all(row is not None for row in found):
-            return settings | {"src": torch.stack(found)}
+            return settings | ({"src": torch.stack(found)} if found else {})
 
 
 def fitting(rng, settings, marks, length):
@@ -67,7 +69,7 @@ def said_greedily(settings, src):
 
 
 def model_of(settings):
-    return decoding.tiny_model(settings["seed"], settings["ids"], settings["tgt_words"])
+    return decoding.unwatched_model(settings["seed"], tuple(settings["ids"].items()), settings["tgt_words"])
 
 
 # ------------------------------------------------------------------------------------ greedy_decode
@@ -367,11 +369,11 @@ def beam_search(rng):
     unusual = drawn(rng, ("1111", 4), ids=UNUSUAL, **one)
     yield ask("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", unusual, "best")
     for hidden in (False, True):
-        settings = worth_searching(rng)
+        settings = searched(rng, hangs_on_the_penalty)
         for power in (0.0, 2.0):
             says = f"all continuations, length_penalty {power:g}"
             yield ask("length penalty", says, settings, "best", hidden, options={"length_penalty": power})
-        yield ask("best of all", "a beam as wide as all continuations", settings, "best", hidden)
+        yield ask("best of all", "a beam as wide as all continuations", searched(rng, needs_a_search), "best", hidden)
     for beam_size, marks, ids, hidden in ((2, "1111", USUAL, False), (3, "11", USUAL, False), (4, "111", UNUSUAL, True)):
         settings = of_several_lengths(rng, beam_size, marks, ids)
         yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
@@ -381,29 +383,56 @@ def beam_search(rng):
     yield ask("mode and gradients", "hypotheses, by a model in training mode", settings, "best", True, training=True)
 
 
-def worth_searching(rng):
-    """Settings for a beam as wide as all continuations. What it finds has an end, is longer the larger the length
-    penalty, and takes a word that is not the most probable one after a first word has been chosen.
-    """
+def searched(rng, is_fit):
+    """Settings for a beam as wide as all continuations: a model, and a source sentence for which `is_fit` holds."""
     while True:
-        settings = drawn(rng, ("111", 3), tgt_words=6, max_len=4, more=[6**3])
-        sums = hypotheses(settings, length_penalty=0.0)
-        found = [
-            sorted(((total / ((4 + len(ids)) / 6) ** power, ids) for ids, total in sums), reverse=True)
-            for power in (0.0, 0.6, 2.0)
-        ]
-        clear = all(first[0] - second[0] > CLEAR for first, second, *_ in found)
-        short, usual, long = (ids for (_, ids), *_ in found)
-        ended = all(ids[-1] == settings["ids"]["eos"] for ids in (short, usual, long))
-        if clear and ended and 2 < len(short) < len(long) and not follows_the_most_probable(settings, usual):
-            return settings
+        settings = drawn(rng, tgt_words=6, max_len=4, more=[6**3])
+        src = words(rng, settings["ids"], "111", 64)
+        for row, translations in zip(src, every_translation(settings, src)):
+            if is_fit(*translations):
+                return settings | {"src": row[None]}
 
 
-def follows_the_most_probable(settings, ids):
-    """Whether each word after the first is the most probable one there."""
+def hangs_on_the_penalty(totals, lengths, has_end, follows, greedy):
+    """Whether the best translation is longer with a larger length penalty (for the arguments see `every_translation`)."""
+    short, long = (best_place(totals, lengths, has_end, power) for power in (0.0, 2.0))
+    return short is not None and long is not None and 1 < lengths[short] < lengths[long]
+
+
+def needs_a_search(totals, lengths, has_end, follows, greedy):
+    """Whether the best translation takes a word that is not the most probable one after a first word has been chosen;
+    and if only the most probable ones were taken there, another first word would be better than the most probable one.
+    """
+    scores = totals / ((5 + lengths) / 6) ** 0.6
+    if not has_end[greedy].all() or scores[follows].max() - scores[greedy] < CLEAR:
+        return False
+    place = best_place(totals, lengths, has_end, 0.6)
+    return place is not None and not follows[place]
+
+
+def best_place(totals, lengths, has_end, power):
+    """The place of the best translation; None where it has no end, or another one is nearly as good."""
+    (first, second), (place, _) = (totals / ((5 + lengths) / 6) ** power).topk(2)
+    return place if first - second > CLEAR and has_end[place] else None
+
+
+def every_translation(settings, src):
+    """For each source sentence all that can be said, in vectors: the sums of log-probabilities, the numbers of ids
+    after BOS, whether they end; whether each word is the most probable one there, but for the first, and all of them.
+    """
+    special, n_words, room = settings["ids"], settings["tgt_words"], settings["max_len"] - 1
+    said = torch.cartesian_prod(*[torch.arange(n_words)] * room)
+    is_end = (said == special["eos"]).long()
+    behind = (is_end.cumsum(1) - is_end) > 0
+    alike = (~behind | (said == special["eos"])).all(dim=1)  # what stands behind an end is nothing: keep one of these
+    said, behind, has_end = said[alike], behind[alike], is_end[alike].any(dim=1)
+    tgt_ids = torch.cat([torch.full_like(said[:, :1], special["bos"]), said[:, :-1]], dim=1)
     with torch.no_grad():
-        logits = model_of(settings)(settings["src"], torch.tensor([ids[:-1]]))[0]
-    return logits[1:].argmax(dim=-1).tolist() == ids[2:]
+        logits = model_of(settings)(src.repeat_interleave(len(said), dim=0), tgt_ids.repeat(len(src), 1))
+    for log_p in logits.log_softmax(dim=-1).unflatten(0, (len(src), len(said))):
+        totals = log_p.gather(-1, said[..., None])[..., 0].masked_fill(behind, 0).sum(dim=1)
+        most_probable = (log_p.argmax(dim=-1) == said) | behind
+        yield totals, (~behind).sum(dim=1), has_end, most_probable[:, 1:].all(dim=1), most_probable.all(dim=1)
 
 
 def of_several_lengths(rng, beam_size, marks, ids):
@@ -897,6 +926,304 @@ def CachedAttention(rng):
     yield ask("dtype and device", "all tensors on one device", (4, 2), numbers(2, 1, 4), ask="elsewhere")
 
 
+class Cached(nn.Module):
+    """Right attention with a cache in steps, each of which a mistake may replace."""
+
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.w_q, self.w_k = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+        self.w_v, self.w_o = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+        self.n_heads = n_heads
+
+    def split(self, x):
+        """`(batch, n, d_model)` -> `(batch, n_heads, n, d_head)`"""
+        return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+
+    def merged(self, x):
+        return x.transpose(1, 2).flatten(2)
+
+    def grown(self, old, new):
+        return torch.cat([old, new], dim=2)
+
+    def with_past(self, cache, k, v):
+        return (k, v) if cache is None else (self.grown(cache[0], k), self.grown(cache[1], v))
+
+    def weights(self, q, k):
+        return torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5, dim=-1)
+
+    def kept(self, cache, k, v):
+        """The new cache."""
+        return self.with_past(cache, k, v)
+
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(x)), self.split(self.w_v(x))
+        keys, values = self.with_past(cache, k, v)
+        return self.w_o(self.merged(self.weights(q, keys) @ values)), self.kept(cache, k, v)
+
+
+# ----------------------------------------------------------------------------- ... mistakes: the cache
+
+
+@CachedAttention.mistake("The new position looks at itself alone: the cache is never used. Put the old keys and values in front of the new ones.")
+class past_not_looked_at(Cached):
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(x)), self.split(self.w_v(x))
+        return self.w_o(self.merged(self.weights(q, k) @ v)), self.kept(cache, k, v)
+
+
+@CachedAttention.mistake("The cache is neither used nor continued: each call begins anew. Put the old keys and values in front of the new ones.")
+class every_call_begins_anew(Cached):
+    def with_past(self, cache, k, v):
+        return k, v
+
+
+@CachedAttention.mistake("The new position does not look at itself: it needs its own key and value as well as those of the cache.")
+class does_not_look_at_itself(Cached):
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(x)), self.split(self.w_v(x))
+        keys, values = (k, v) if cache is None else cache
+        return self.w_o(self.merged(self.weights(q, keys) @ values)), self.kept(cache, k, v)
+
+
+@CachedAttention.mistake("You return the cache that you were given. Return the one with the new key and value in it, one position longer.")
+class old_cache_returned(Cached):
+    def kept(self, cache, k, v):
+        return (k, v) if cache is None else cache
+
+
+@CachedAttention.mistake("You return key and value of the new position alone. Return those of all positions, one more than were given.")
+class new_position_alone_returned(Cached):
+    def kept(self, cache, k, v):
+        return k, v
+
+
+@CachedAttention.mistake("Keys and values are returned in each other's place: the cache is `(keys, values)`.")
+class values_before_keys(Cached):
+    def kept(self, cache, k, v):
+        return self.with_past(cache, k, v)[::-1]
+
+
+@CachedAttention.mistake("The new key and value are put in front of the old ones. Positions stand in the order of the words: the new one comes last.")
+class new_position_in_front(Cached):
+    def grown(self, old, new):
+        return torch.cat([new, old], dim=2)
+
+
+@CachedAttention.mistake("The new key is appended along the axis of heads. Positions are on axis 2: `(batch, n_heads, n, d_head)`.")
+class appended_along_the_heads(Cached):
+    def grown(self, old, new):
+        return torch.cat([old, new], dim=1)
+
+
+@CachedAttention.mistake("The new key is appended along the axis of features. Positions are on axis 2: `(batch, n_heads, n, d_head)`.")
+class appended_along_the_features(Cached):
+    def grown(self, old, new):
+        return torch.cat([old, new], dim=-1)
+
+
+@CachedAttention.mistake("The new key is appended along the axis of the batch. Positions are on axis 2: `(batch, n_heads, n, d_head)`.")
+class appended_along_the_batch(Cached):
+    def grown(self, old, new):
+        return torch.cat([old, new], dim=0)
+
+
+@CachedAttention.mistake("The new key is added to the old ones. It stands behind them: `torch.cat`.")
+class added_to_the_old_ones(Cached):
+    def grown(self, old, new):
+        return old + new
+
+
+@CachedAttention.mistake("The new key and value take the place of the last ones, so that the cache never grows. Append them.")
+class last_position_overwritten(Cached):
+    def grown(self, old, new):
+        return torch.cat([old[:, :, :-1], new], dim=2)
+
+
+@CachedAttention.mistake("Keys grow, values do not. Both need the past.")
+class values_without_their_past(Cached):
+    def with_past(self, cache, k, v):
+        return (k, v) if cache is None else (self.grown(cache[0], k), v)
+
+
+@CachedAttention.mistake("The cached keys are taken for values too: `cache[0]` holds keys, `cache[1]` values.")
+class cached_keys_for_values(Cached):
+    def with_past(self, cache, k, v):
+        return (k, v) if cache is None else (self.grown(cache[0], k), self.grown(cache[0], v))
+
+
+@CachedAttention.mistake("What is in the cache is projected by w_k and w_v once more. It has been through them already: the cache holds keys and values.")
+class cache_projected_again(Cached):
+    def with_past(self, cache, k, v):
+        if cache is None:
+            return k, v
+        keys, values = (self.split(layer(self.merged(one))) for layer, one in zip((self.w_k, self.w_v), cache))
+        return self.grown(keys, k), self.grown(values, v)
+
+
+@CachedAttention.mistake("The cache lives in the module, and the one that is handed in is not looked at. Two hypotheses that continue the same beginning then disturb each other.")
+class cache_kept_in_the_module(Cached):
+    own = None
+
+    def forward(self, x, cache=None):
+        output, self.own = super().forward(x, None if cache is None else self.own)
+        return output, self.own
+
+
+@CachedAttention.mistake("The given cache is changed: a list that grows is shared by all who hold it. Make new tensors: `torch.cat`.")
+class given_cache_changed(Cached):
+    def with_past(self, cache, k, v):
+        if cache is None:
+            return [k, v]
+        for old, new in zip(cache, (k, v)):
+            if old.shape[2] > 1:  # as with room that was made before: written into the last place
+                old[:, :, -1] = new[:, :, 0]
+        return [self.grown(cache[0], k), self.grown(cache[1], v)]
+
+
+@CachedAttention.mistake("Keys are in the cache before they are split into heads. Its parts are `(batch, n_heads, n, d_head)`.")
+class cache_without_heads(Cached):
+    def kept(self, cache, k, v):
+        return tuple(self.merged(one) for one in self.with_past(cache, k, v))
+
+    def with_past(self, cache, k, v):
+        return super().with_past(cache and tuple(self.split(one) if one.ndim == 3 else one for one in cache), k, v)
+
+
+@CachedAttention.mistake("The vectors x are in the cache, and keys and values of all of them are made anew at every step. Keep what w_k and w_v have made.")
+class vectors_kept_in_the_place_of_keys(Cached):
+    def forward(self, x, cache=None):
+        past = x if cache is None else torch.cat([cache[0], x], dim=1)
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(past)), self.split(self.w_v(past))
+        return self.w_o(self.merged(self.weights(q, k) @ v)), (past, past)
+
+
+@CachedAttention.mistake("The result comes back without the cache. Return both: the output, and the pair of keys and values.")
+class output_alone_returned(Cached):
+    def forward(self, x, cache=None):
+        return super().forward(x, cache)[0]
+
+
+# ------------------------------------------------------------------------- ... mistakes: the attention
+
+
+@CachedAttention.mistake("The scores are not divided by the root of d_head.")
+class scores_not_scaled(Cached):
+    def weights(self, q, k):
+        return torch.softmax(q @ k.transpose(-1, -2), dim=-1)
+
+
+@CachedAttention.mistake("The scores are divided by the root of d_model. A head has d_head features: that is the number.")
+class scaled_by_the_root_of_d_model(Cached):
+    def weights(self, q, k):
+        return torch.softmax(q @ k.transpose(-1, -2) / (q.shape[-1] * self.n_heads) ** 0.5, dim=-1)
+
+
+@CachedAttention.mistake("The scores are divided by d_head itself. It is the root of it.")
+class scaled_by_d_head(Cached):
+    def weights(self, q, k):
+        return torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1], dim=-1)
+
+
+@CachedAttention.mistake("The scores are divided by the root of the number of positions. It is the root of d_head, the last axis of q.")
+class scaled_by_the_number_of_positions(Cached):
+    def weights(self, q, k):
+        return torch.softmax(q @ k.transpose(-1, -2) / k.shape[-2] ** 0.5, dim=-1)
+
+
+@CachedAttention.mistake("The softmax goes over the axis of queries, of which there is one, so that every weight is 1. It goes over the keys: the last axis.")
+class softmax_over_the_query(Cached):
+    def weights(self, q, k):
+        return torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5, dim=-2)
+
+
+@CachedAttention.mistake("There is no softmax: values are mixed by the scores as they are.")
+class no_softmax(Cached):
+    def weights(self, q, k):
+        return q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+
+
+@CachedAttention.mistake("A causal mask is made for one query, and its first row lets it see key 0 alone. All that is in the cache lies before: nothing is to be hidden.")
+class causal_mask_for_a_single_query(Cached):
+    def weights(self, q, k):
+        scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        mask = torch.ones_like(scores[0, 0], dtype=torch.bool).tril()
+        return torch.softmax(scores.masked_fill(~mask, -torch.inf), dim=-1)
+
+
+@CachedAttention.mistake("Queries and keys of all positions are multiplied again, and one row of the result is used. The new position has one query.")
+class all_positions_ask_again(Cached):
+    def weights(self, q, k):
+        queries = torch.cat([k[:, :, :-1], q], dim=2)
+        return super().weights(queries, k)[:, :, -1:]
+
+
+@CachedAttention.mistake("Keys are taken for values: the weights mix what w_v has made.")
+class keys_are_mixed(Cached):
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(x)), self.split(self.w_v(x))
+        keys, _ = self.with_past(cache, k, v)
+        return self.w_o(self.merged(self.weights(q, keys) @ keys)), self.kept(cache, k, v)
+
+
+@CachedAttention.mistake("The vector itself asks: it has to go through w_q first.")
+class w_q_left_out(Cached):
+    def forward(self, x, cache=None):
+        q, k, v = self.split(x), self.split(self.w_k(x)), self.split(self.w_v(x))
+        keys, values = self.with_past(cache, k, v)
+        return self.w_o(self.merged(self.weights(q, keys) @ values)), self.kept(cache, k, v)
+
+
+@CachedAttention.mistake("The heads are merged, but not sent through w_o.")
+class w_o_left_out(Cached):
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(x)), self.split(self.w_v(x))
+        keys, values = self.with_past(cache, k, v)
+        return self.merged(self.weights(q, keys) @ values), self.kept(cache, k, v)
+
+
+@CachedAttention.mistake("Features are dealt out to the heads like cards: neighbours belong to one head. `(n_heads, d_head)`, in this order.")
+class features_dealt_out(Cached):
+    def split(self, x):
+        return x.unflatten(-1, (-1, self.n_heads)).permute(0, 3, 1, 2)
+
+
+@CachedAttention.mistake("There is one head, whatever n_heads is. Split into heads: `(batch, n_heads, n, d_head)`.")
+class one_head_only(Cached):
+    def __init__(self, d_model, n_heads):
+        super().__init__(d_model, 1)
+
+
+@CachedAttention.mistake("The output has lost its axis of positions: it is `(batch, 1, d_model)`, as x is.")
+class axis_of_positions_lost(Cached):
+    def forward(self, x, cache=None):
+        output, cache = super().forward(x, cache)
+        return output[:, 0], cache
+
+
+@CachedAttention.mistake("The linear layers have no bias. Those of `MultiHeadAttention` have one.")
+class layers_without_bias(Cached):
+    def __init__(self, d_model, n_heads):
+        super().__init__(d_model, n_heads)
+        for name in ("w_q", "w_k", "w_v", "w_o"):
+            setattr(self, name, nn.Linear(d_model, d_model, bias=False))
+
+
+@CachedAttention.mistake("The layers have other names. The weights of a `MultiHeadAttention` are to fit: `w_q`, `w_k`, `w_v`, `w_o`.")
+class layers_with_other_names(Cached):
+    def __init__(self, d_model, n_heads):
+        nn.Module.__init__(self)
+        self.query, self.key = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+        self.value, self.output = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+
+
+@CachedAttention.mistake("An empty cache is made on the CPU, wherever x lies. Make it with `device=x.device`, or do without one.")
+class empty_cache_on_the_cpu(Cached):
+    def with_past(self, cache, k, v):
+        if cache is None:
+            cache = torch.zeros(*k.shape[:2], 0, k.shape[-1]), torch.zeros(*v.shape[:2], 0, v.shape[-1])
+        return super().with_past(cache, k, v)
+
+
 # ---------------------------------------------------------------------------------------- translate
 
 
@@ -926,3 +1253,204 @@ def translate(rng):
         yield FilesCase(
             f"BLEU of {least}", "64 sentences by your own weights", settings, probe="own_weights", reading="bleu", facts=facts
         )
+
+
+class Interpreter:
+    """A right translation in steps, each of which a mistake may replace."""
+
+    max_len = 30
+
+    def __init__(self):
+        self.french, self.english = vocabularies()
+
+    def ids(self, sentence):
+        return self.french.ids(sentence)
+
+    def together(self, rows):
+        return padded(rows, self.french.pad_id)
+
+    def said(self, model, src_ids):
+        return LESSON.reference("greedy_decode")(
+            model, src_ids, self.english.bos_id, self.english.eos_id, self.max_len
+        ).tolist()
+
+    def text(self, row):
+        return self.english.sentence(row)
+
+    def run(self, model, sentences):
+        src_ids = self.together([self.ids(sentence) for sentence in sentences])
+        return self.result([self.text(row) for row in self.said(model, src_ids)])
+
+    def result(self, texts):
+        return texts
+
+
+def translate_mistake(hint):
+    """Registers a variation of `Interpreter` under its class's name."""
+
+    def register(kind):
+        def wrong(model, sentences):
+            return kind().run(model, sentences)
+
+        wrong.__name__ = kind.__name__
+        translate.mistake(hint)(wrong)
+        return kind
+
+    return register
+
+
+# ------------------------------------------------------------------------------ ... mistakes: the source
+
+
+@translate_mistake("The source begins with `<bos>` and ends with `<eos>`. In training French sentences had neither.")
+class source_with_bos_and_eos(Interpreter):
+    def ids(self, sentence):
+        return [self.french.bos_id, *self.french.ids(sentence), self.french.eos_id]
+
+
+@translate_mistake("The source ends with `<eos>`. In training French sentences did not.")
+class source_with_eos(Interpreter):
+    def ids(self, sentence):
+        return [*self.french.ids(sentence), self.french.eos_id]
+
+
+@translate_mistake("The source begins with `<bos>`. In training French sentences did not.")
+class source_with_bos(Interpreter):
+    def ids(self, sentence):
+        return [self.french.bos_id, *self.french.ids(sentence)]
+
+
+@translate_mistake("French words are looked up in the English vocabulary. `vocabularies()` gives French first.")
+class source_by_the_english_vocabulary(Interpreter):
+    def ids(self, sentence):
+        return self.english.ids(sentence)
+
+
+@translate_mistake("The two vocabularies are in each other's place: `french, english = vocabularies()`.")
+class vocabularies_swapped(Interpreter):
+    def __init__(self):
+        self.english, self.french = vocabularies()
+
+
+@translate_mistake("The padding stands in front of the words. It goes behind them: `padded` does it.")
+class padding_in_front(Interpreter):
+    def together(self, rows):
+        longest = max(map(len, rows))
+        return torch.tensor([[self.french.pad_id] * (longest - len(row)) + row for row in rows])
+
+
+@translate_mistake("Longer sentences are cut to the length of the shortest. Shorter ones are padded to that of the longest.")
+class cut_to_the_shortest(Interpreter):
+    def together(self, rows):
+        return torch.tensor([row[: min(map(len, rows))] for row in rows])
+
+
+@translate_mistake("Short sentences are filled up with `<eos>`. They are filled up with padding, which nobody looks at.")
+class filled_up_with_eos(Interpreter):
+    def together(self, rows):
+        return padded(rows, self.french.eos_id)
+
+
+@translate_mistake("The sentences go to small letters first. The vocabulary tells *Jane* from *jane*.")
+class small_letters(Interpreter):
+    def ids(self, sentence):
+        return self.french.ids(sentence.lower())
+
+
+@translate_mistake("Words that are not known are left out. The vocabulary gives `<unk>` for them, and the model has learned to live with that.")
+class unknown_words_left_out(Interpreter):
+    def ids(self, sentence):
+        return [place for place in self.french.ids(sentence) if place != self.french.unknown_id]
+
+
+@translate_mistake("Words stand in reverse order. The model was trained with French sentences as they are.")
+class words_reversed(Interpreter):
+    def ids(self, sentence):
+        return self.french.ids(sentence)[::-1]
+
+
+# ---------------------------------------------------------------------------- ... mistakes: the translation
+
+
+@translate_mistake("Special tokens are in the text: `<bos>`, `<eos>`, padding. `english.sentence(ids)` leaves them out.")
+class special_tokens_in_the_text(Interpreter):
+    def text(self, row):
+        return " ".join(self.english.words[place] for place in row)
+
+
+@translate_mistake("`<bos>` is left out, but `<eos>` and padding are in the text. `english.sentence(ids)` leaves all three out.")
+class eos_in_the_text(Interpreter):
+    def text(self, row):
+        return " ".join(self.english.words[place] for place in row[1:])
+
+
+@translate_mistake("English ids are made into words by the French vocabulary.")
+class text_by_the_french_vocabulary(Interpreter):
+    def text(self, row):
+        return " ".join(self.french.words[place % len(self.french)] for place in row if place > self.english.eos_id)
+
+
+@translate_mistake("Ids come back. Make text of them: `english.sentence(ids)`.")
+class ids_in_the_place_of_texts(Interpreter):
+    def text(self, row):
+        return row
+
+
+@translate_mistake("Lists of words come back. A translation is one text: `english.sentence(ids)`, or `\" \".join`.")
+class lists_of_words(Interpreter):
+    def text(self, row):
+        return self.english.sentence(row).split()
+
+
+@translate_mistake("Words follow one another without spaces.")
+class words_without_spaces(Interpreter):
+    def text(self, row):
+        return self.english.sentence(row).replace(" ", "")
+
+
+@translate_mistake("The last word is cut off: the row has been cut before its end, and `english.sentence` stops at `<eos>` by itself.")
+class last_word_cut_off(Interpreter):
+    def text(self, row):
+        return self.english.sentence(row).rpartition(" ")[0]
+
+
+@translate_mistake("The first word is cut off. `english.sentence` leaves `<bos>` out by itself.")
+class first_word_cut_off(Interpreter):
+    def text(self, row):
+        return self.english.sentence(row).partition(" ")[2]
+
+
+@translate_mistake("The translations end too soon: no translation needs more than 30 ids, but 5 are too few.")
+class five_ids_at_most(Interpreter):
+    max_len = 5
+
+
+@translate_mistake("A translation gets as many ids as its source has, and `<bos>` is one of them. Let it have up to 30.")
+class as_many_ids_as_the_source(Interpreter):
+    def said(self, model, src_ids):
+        self.max_len = src_ids.shape[1]
+        return super().said(model, src_ids)
+
+
+@translate_mistake("Only the first translation comes back. There is one for each sentence.")
+class first_translation_alone(Interpreter):
+    def result(self, texts):
+        return texts[:1]
+
+
+@translate_mistake("One text comes back, not a list: it is a list with one text for each sentence.")
+class one_long_text(Interpreter):
+    def result(self, texts):
+        return " ".join(texts)
+
+
+@translate_mistake("The sentences are sorted by length, and come back in that order. Put them into the order in which they came.")
+class sorted_by_length(Interpreter):
+    def run(self, model, sentences):
+        return super().run(model, sorted(sentences, key=lambda text: len(text.split())))
+
+
+@translate_mistake("Pairs come back, each sentence with its translation. Return the translations alone.")
+class pairs_returned(Interpreter):
+    def run(self, model, sentences):
+        return list(zip(sentences, super().run(model, sentences)))

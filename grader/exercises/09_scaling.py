@@ -326,7 +326,7 @@ def by_hand(q, k, v, mask, hidden):
 
 
 @fused_attention.mistake("The result is right, and the work is your own. This exercise is about handing it over: call `F.scaled_dot_product_attention`.")
-def attention_by_hand(q, k, v, mask=None):
+def attention_written_out(q, k, v, mask=None):
     if mask is None:
         return by_hand(q, k, v, None, 0)
     return by_hand(q, k, v, mask | ~mask.any(-1, keepdim=True), -torch.inf) * mask.any(-1, keepdim=True)

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "COURSE_STEPS": "1",  # of lesson 07's run, where a student's own cells take the model that it trains
 }
 
 

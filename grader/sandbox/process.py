@@ -131,9 +131,7 @@ class Sandbox:
 
     def usage(self) -> tuple[int, int]:
         """(processes, resident bytes) of the sandbox besides the warm interpreter."""
-        pids = list(_descendants(self.process.pid))
-        warm = self._warm(pids)
-        others = [pid for pid in pids if pid not in warm]
+        others = self._others()
         resident = sum(_resident(pid) for pid in others)
         if resident > self.limits.memory_bytes:  # shared pages counted many times: look closer
             resident = sum(_proportional(pid) for pid in others)
@@ -141,7 +139,7 @@ class Sandbox:
 
     def files(self) -> int:
         """How many files the writable folders hold."""
-        for pid in set(_descendants(self.process.pid)) - self.warm_pids:
+        for pid in self._others():
             try:
                 spaces = [os.statvfs(f"/proc/{pid}/root{folder}") for folder in bubblewrap.WRITABLE]
             except OSError:  # it has ended
@@ -159,8 +157,9 @@ class Sandbox:
     def _command_lines(self, control: int) -> Iterator[tuple[list[str], list[int]]]:
         return bubblewrap.command_lines(control, self.without)
 
-    def _warm(self, pids: list[int]) -> set[int]:
-        return {pid for pid in pids if pid in self.warm_pids}
+    def _others(self) -> list[int]:
+        """The processes of the sandbox besides those of the warm interpreter."""
+        return [pid for pid in _descendants(self.process.pid) if pid not in self.warm_pids]
 
     def _start(self, meanwhile: Callable[[], Any] = lambda: None) -> None:
         ours, theirs = socket.socketpair()
@@ -487,9 +486,12 @@ def _ended(status: int | None) -> str:
 
 
 def _descendants(pid: int) -> Iterator[int]:
+    """The processes that one has started, and theirs; asked for many times a second."""
+    children = []
     try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+                children += map(int, file.read().split())
     except OSError:  # it has just ended
         return
     for child in children:

@@ -196,3 +196,35 @@ def train_step__in_parts_and_cleared_afterwards(model, batch, optimizer, max_gra
     optimizer.zero_grad()
     torch.set_grad_enabled(was)
     return before
+
+
+def train_step__shares_set_by_places_on_the_cpu(model, batch, optimizer, max_grad_norm, amp=False):
+    src, tgt = (ids.to(model.generator.bias.device) for ids in (batch.src, batch.tgt))
+    model.train()
+    with torch.autocast(device_type=src.device.type, dtype=torch.bfloat16, enabled=amp):
+        logits = model(src, tgt[:, :-1])
+    logits = logits.to(model.generator.bias.dtype).flatten(0, 1)
+    labels = tgt[:, 1:].flatten()
+    shares = torch.full_like(logits, 0.1 / logits.shape[1])
+    shares[torch.arange(len(labels)), labels] += 0.9
+    shares[labels == model.pad_id] = 0
+    loss = -(shares * logits.log_softmax(1)).sum() / (labels != model.pad_id).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    optimizer.step()
+    return loss.item()
+
+
+def train_step__always_in_float32(model, batch, optimizer, max_grad_norm, amp=False):
+    where = next(model.parameters())
+    src, tgt = batch.src.to(where.device), batch.tgt.to(where.device)
+    model.train()
+    with torch.autocast(where.device.type, dtype=torch.bfloat16, enabled=amp):
+        logits = model(src, tgt[:, :-1])
+    loss = label_smoothed_loss__index_by_arange(logits.float(), tgt[:, 1:], model.pad_id)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    optimizer.step()
+    return loss.item()

@@ -184,3 +184,110 @@ def beam_search__finished_ones_keep_their_places(model, src_ids, bos_id, eos_id,
             beam = sorted(candidates, key=lambda pair: pair[1], reverse=True)[:beam_size]
     scored = [(ids, total / ((5 + len(ids) - 1) / 6) ** length_penalty) for ids, total in beam]
     return sorted(scored, key=lambda pair: pair[1], reverse=True)
+
+
+class CachedAttention__einsum_and_lists(nn.Module):
+    """Layers in a loop; a cache that is a list."""
+
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.heads, self.width = n_heads, d_model // n_heads
+        for letter in "qkvo":
+            setattr(self, f"w_{letter}", nn.Linear(d_model, d_model))
+
+    def forward(self, x, cache=None):
+        def heads(layer):
+            return torch.stack(layer(x).split(self.width, dim=-1), dim=1)
+
+        q, new = heads(self.w_q), [heads(self.w_k), heads(self.w_v)]
+        if cache:
+            new = [torch.cat(pair, -2) for pair in zip(cache, new)]
+        scores = torch.einsum("bhqd,bhkd->bhqk", q, new[0]) / math.sqrt(self.width)
+        mixed = torch.einsum("bhqk,bhkd->bqhd", F.softmax(scores, -1), new[1])
+        return self.w_o(mixed.reshape(x.shape)), new
+
+
+class CachedAttention__room_for_one_more(nn.Module):
+    """New tensors with room for one position more, written into place by place."""
+
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.w_q = nn.Linear(d_model, d_model)
+        self.w_k = nn.Linear(d_model, d_model)
+        self.w_v = nn.Linear(d_model, d_model)
+        self.w_o = nn.Linear(d_model, d_model)
+
+    def forward(self, x, cache=None):
+        batch, _, d_model = x.shape
+        shape = (batch, self.n_heads, 1, d_model // self.n_heads)
+        q = self.w_q(x).view(shape)
+        n_past = 0 if cache is None else cache[0].size(2)
+        grown = []
+        for number, layer in enumerate((self.w_k, self.w_v)):
+            one = x.new_empty(batch, self.n_heads, n_past + 1, shape[-1])
+            if n_past:
+                one[:, :, :n_past] = cache[number]
+            one[:, :, n_past:] = layer(x).view(shape)
+            grown.append(one)
+        keys, values = grown
+        weights = ((q * shape[-1] ** -0.5) @ keys.mT).softmax(dim=-1)
+        return self.w_o((weights @ values).view(batch, 1, d_model)), (keys, values)
+
+
+class CachedAttention__an_empty_past(nn.Module):
+    """There is always a past; at first it is empty."""
+
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(d_model, d_model) for _ in range(4))
+        self.n_heads = n_heads
+
+    def split(self, x):
+        batch, n, d_model = x.shape
+        return x.reshape(batch, n, self.n_heads, d_model // self.n_heads).permute(0, 2, 1, 3)
+
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_k(x)), self.split(self.w_v(x))
+        past_k, past_v = (k[:, :, :0], v[:, :, :0]) if cache is None else cache
+        k, v = torch.concat((past_k, k), axis=2), torch.concat((past_v, v), axis=2)
+        scores = torch.matmul(q, k.transpose(2, 3)) / torch.tensor(float(k.shape[3])).sqrt().item()
+        scores = scores - scores.amax(dim=-1, keepdim=True)
+        weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+        output = torch.matmul(weights, v).permute(0, 2, 1, 3).reshape(x.shape)
+        return self.w_o(output), (k, v)
+
+
+def translate__one_after_another(model, sentences):
+    """Each sentence by itself, without padding."""
+    french, english = vocabularies()
+    texts = []
+    for sentence in sentences:
+        ids = greedy_decode__rows_as_lists(model, torch.tensor([french.ids(sentence)]), english.bos_id, english.eos_id, 30)
+        texts.append(english.sentence(ids[0]))
+    return texts
+
+
+def translate__words_by_hand(model, sentences):
+    """Neither `padded` nor `sentence`."""
+    french, english = vocabularies()
+    rows = [french.ids(text) for text in sentences]
+    src_ids = torch.full((len(rows), max(len(row) for row in rows)), french.pad_id)
+    for place, row in enumerate(rows):
+        src_ids[place, : len(row)] = torch.tensor(row)
+    special = {english.pad_id, english.bos_id, english.eos_id}
+    said = greedy_decode__rows_as_lists(model, src_ids, english.bos_id, english.eos_id, max_len=30)
+    return [" ".join(english.words[i] for i in row.tolist() if i not in special) for row in said]
+
+
+def translate__in_small_batches(model, sentences, at_once=2):
+    """Sorted by length, a few at a time, and put back in order."""
+    french, english = vocabularies()
+    order = sorted(range(len(sentences)), key=lambda place: len(sentences[place].split()))
+    found = {}
+    for start in range(0, len(order), at_once):
+        places = order[start : start + at_once]
+        src_ids = padded([french.ids(sentences[place]) for place in places], french.pad_id)
+        rows = greedy_decode__rows_as_lists(model, src_ids, english.bos_id, english.eos_id, 30)
+        found |= {place: english.sentence(row.tolist()) for place, row in zip(places, rows)}
+    return [found[place] for place in range(len(sentences))]

@@ -1,6 +1,10 @@
 """What lesson 07 says of training holds for its solutions, with PyTorch for an oracle."""
 
+import json
 import math
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -10,9 +14,11 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch import nn  # noqa: E402
 
+from grader.lessons import COURSE_ROOT, read_lesson  # noqa: E402
 from grader.spec import load_lesson  # noqa: E402
-from utils import readings  # noqa: E402
+from utils import corpus, readings  # noqa: E402
 from utils.stand_ins import stand_in  # noqa: E402
+from utils.training import load_checkpoint  # noqa: E402
 from utils.translation import Batch  # noqa: E402
 
 LESSON = load_lesson("07_training")
@@ -122,3 +128,52 @@ def test_a_step_on_a_gpu_takes_batches_from_the_cpu(amp):
     one = model().float().cuda()
     loss = train_step(one, Batch(SRC, TGT), torch.optim.Adam(one.parameters()), 1.0, amp=amp)
     assert math.isfinite(loss)
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+import torch
+from tests.solutions.test_07_training import lessons_run
+
+train, model = lessons_run()
+losses = train(model, int(sys.argv[2]), 20, Path(sys.argv[1]), show=lambda losses: print(len(losses), flush=True), every=5)
+print(json.dumps(losses))
+"""
+
+
+def lessons_run():
+    """The lesson's `train` on small batches, and a small model with dropout."""
+    lesson = read_lesson("07_training")
+    names = lesson.namespace()
+    names |= {"max_tokens": 64, "train_pairs": corpus.train_pairs()[:200]}
+    names["french"], names["english"] = corpus.vocabularies()
+    for cell in lesson.cells:
+        if cell.source.startswith(("def stream(", "def train(")) or "import itertools" in cell.source:
+            exec(cell.source, names)
+    torch.manual_seed(4)
+    sizes = len(names["french"]), len(names["english"]), 8, 2, 1, 8
+    return names["train"], stand_in("Transformer")(*sizes, dropout=0.2)
+
+
+def run_to(n_steps, checkpoint, kill_at=None):
+    """The losses of a run in a process of its own; nothing where it is killed at some step."""
+    command = [sys.executable, "-c", RUN, str(checkpoint), str(n_steps)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=COURSE_ROOT) as process:
+        for line in process.stdout:
+            if line.startswith("["):
+                return json.loads(line)
+            if int(line) == kill_at:
+                process.kill()
+    assert process.returncode == -signal.SIGKILL
+    return None
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_losses(tmp_path):
+    pytest.importorskip("safetensors")
+    in_one_go = run_to(220, tmp_path / "one")
+    assert run_to(220, tmp_path / "other", kill_at=150) is None
+    _, model = lessons_run()
+    taken, losses = load_checkpoint(tmp_path / "other", model, torch.optim.Adam(model.parameters()))
+    assert 100 <= taken < 220 and losses == in_one_go[:taken]
+    assert run_to(220, tmp_path / "other") == in_one_go

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-import torch.distributed.run  # noqa: E402, F401 (what torchrun runs)
+import torch.distributed.run  # noqa: E402, F401, F811 (what torchrun runs)
 from safetensors.torch import load_file  # noqa: E402
 
 from utils import corpus  # noqa: E402

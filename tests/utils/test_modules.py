@@ -51,6 +51,27 @@ class ANumberAndAnIndex(Right):
         return torch.where(x > 0, super().forward(x), torch.tensor(0.0))[torch.arange(len(x))]
 
 
+class PlacesOnTheCpu(Right):
+    def forward(self, x, mask=None):
+        y = super().forward(x)
+        y[torch.arange(len(x)), ..., 0] += 1.0
+        y[torch.tensor([0])] = y[torch.arange(1)]
+        y[:, :1] = torch.zeros(3)
+        return y
+
+
+class AValueFromTheCpu(Right):
+    def forward(self, x, mask=None):
+        y = super().forward(x)
+        y[torch.arange(len(x))] = torch.zeros(3)
+        return y
+
+
+class LooksIntoTheCpu(Right):
+    def forward(self, x, mask=None):
+        return self.linear(x) + torch.arange(10.0)[x.new_zeros(3).long()]
+
+
 def asked(kind, ask, *inputs, parameters={"linear.weight": "(3, 3)", "linear.bias": "(3,)"}, **more):
     kwargs = {
         "ask": ask, "build": [3], "options": {}, "parameters": parameters, "seed": 5, "training": False,
@@ -66,7 +87,7 @@ def test_the_output_is_that_of_the_recipe_and_calls_leave_the_generator_alone():
     before = torch.get_rng_state()
     outcome = asked(Right, "output", X)
     weight = modules.numbers("linear.weight", (3, 3), 5)
-    wanted = X.numpy() @ weight.T + modules.numbers("linear.bias", (3,), 5) + np.arange(3)
+    wanted = X.double() @ weight.T + modules.numbers("linear.bias", (3,), 5) + torch.arange(3)
     np.testing.assert_allclose(outcome["value"].array, wanted, rtol=1e-5)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -135,12 +156,14 @@ def test_both_dtypes_are_tried():
     assert asked(Right, "dtypes", X)["value"] == {"torch.float32": ["torch.float32"], "torch.float64": ["torch.float64"]}
 
 
-@pytest.mark.parametrize("kind", [Right, MadeThere, ANumberAndAnIndex])
+@pytest.mark.parametrize("kind", [Right, MadeThere, ANumberAndAnIndex, PlacesOnTheCpu])
 def test_what_moves_along_is_fine_elsewhere(kind):
     assert asked(kind, "elsewhere", X)["status"] == "value"
 
 
-@pytest.mark.parametrize("kind", [WithoutABuffer, MadeOnTheWay, FromNumpyOnTheWay])
+@pytest.mark.parametrize(
+    "kind", [WithoutABuffer, MadeOnTheWay, FromNumpyOnTheWay, AValueFromTheCpu, LooksIntoTheCpu]
+)
 def test_what_stays_behind_is_not(kind):
     outcome = asked(kind, "elsewhere", X)
     assert outcome["status"] == "error" and "register it as a buffer" in outcome["message"]

@@ -60,10 +60,11 @@ class EncoderLayer(nn.Module):
         self.self_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
         self.norm_1, self.norm_2 = map(LayerNorm, [d_model] * 2)
-        self.sizes = (d_model, n_heads, d_ff, dropout)
+        # in a list, so that it is no member; its parts are put in when it is called
+        self.inside = [nn.TransformerEncoderLayer(d_model, n_heads, d_ff, dropout, batch_first=True, device="meta")]
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        layer = nn.TransformerEncoderLayer(*self.sizes, batch_first=True, device="meta").train(self.training)
+        layer = self.inside[0].train(self.training)
         layer.self_attn = _Attending(self.self_attention, mask)
         layer.linear1, layer.linear2 = self.feed_forward.linear_1, self.feed_forward.linear_2
         layer.norm1, layer.norm2 = self.norm_1, self.norm_2
@@ -89,12 +90,13 @@ class DecoderLayer(nn.Module):
         self.cross_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
         self.norm_1, self.norm_2, self.norm_3 = map(LayerNorm, [d_model] * 3)
-        self.sizes = (d_model, n_heads, d_ff, dropout)
+        # in a list, so that it is no member; its parts are put in when it is called
+        self.inside = [nn.TransformerDecoderLayer(d_model, n_heads, d_ff, dropout, batch_first=True, device="meta")]
 
     def forward(
         self, x: Tensor, memory: Tensor, self_mask: Tensor | None = None, memory_mask: Tensor | None = None
     ) -> Tensor:
-        layer = nn.TransformerDecoderLayer(*self.sizes, batch_first=True, device="meta").train(self.training)
+        layer = self.inside[0].train(self.training)
         layer.self_attn = _Attending(self.self_attention, self_mask)
         layer.multihead_attn = _Attending(self.cross_attention, memory_mask)
         layer.linear1, layer.linear2 = self.feed_forward.linear_1, self.feed_forward.linear_2

@@ -12,9 +12,9 @@ def label_smoothed_loss(logits, labels, pad_id, smoothing=0.1):
 
 # %% solution="warmup_learning_rate"
 def warmup_learning_rate(step, d_model, warmup_steps):
-    if step < warmup_steps:
-        return step / warmup_steps / (d_model * warmup_steps) ** 0.5
-    return (warmup_steps / d_model) ** 0.5 / step
+    if step == 0:
+        return 0.0
+    return d_model**-0.5 * min(step**-1, step * warmup_steps**-1.5)
 
 # %% solution="token_budget_batches"
 def token_budget_batches(lengths, max_tokens):
