@@ -34,7 +34,7 @@
 # | 8 · Several processors | |
 # | 9 · The real thing | |
 #
-# Run the next three cells first.
+# Run the next four code cells first; the fourth gives you `device` and `seconds`, which all measurements need.
 
 # %%
 try:
@@ -124,7 +124,7 @@ def seconds(function, rounds=5):
 # <details><summary>Hint 2: all heads together</summary>
 #
 # One head has `d_head = d_model / n_heads` features. Its cost, times the number of heads: the number of heads
-# falls out.
+# falls out. Divide with `//`, which keeps whole numbers whole.
 #
 # </details>
 # <details><summary>Hint 3: the bytes</summary>
@@ -602,7 +602,7 @@ def accumulate_gradients(model, micro_batches, loss_fn):
         model: an `nn.Module`. Gradients that it has already are discarded.
         micro_batches: a list of pieces of the batch.
         loss_fn: `loss_fn(model, micro_batch)` gives the sum of the losses over the real tokens of a piece,
-            a tensor, and the number of these tokens, which may be 0.
+            a tensor, and the number of these tokens, which may be 0 in a piece but not in all.
 
     Returns:
         The mean loss of a token in all micro batches, a float. Every parameter's `grad` is the gradient of
@@ -612,7 +612,7 @@ def accumulate_gradients(model, micro_batches, loss_fn):
         >>> def loss_fn(model, x):
         ...     return (x * model.weight).sum(), len(x)
         >>> line = nn.Linear(1, 1)
-        >>> nn.init.ones_(line.weight)
+        >>> _ = nn.init.ones_(line.weight)
         >>> accumulate_gradients(line, [torch.tensor([6.0]), torch.tensor([2.0, 2.0, 2.0])], loss_fn)
         3.0
 

@@ -168,7 +168,7 @@ def operations_alone(*sizes):
 def training_flops(rng):
     parameters, tokens = int(rng.integers(10**4, 10**5)), int(rng.integers(10**5, 10**6))
     yield Case("values", "5 parameters, 7 tokens", 5, 7)
-    yield Case("values", "90,000 parameters, 2 million tokens", 90_000, 2_000_000)
+    yield Case("values", "0.9 million parameters, 1 million tokens", 900_000, 1_000_000)
     yield Case("values", "1 parameter, 1 token", 1, 1)
     yield Case("values", f"{parameters} parameters, {tokens} tokens", parameters, tokens, hidden=True)
 
@@ -472,6 +472,30 @@ def divided_by_the_number_of_micro_batches(model, micro_batches, loss_fn):
 @accumulate_gradients.mistake("You divide by tokens and by micro batches. The number of all tokens is enough.")
 def divided_twice(model, micro_batches, loss_fn):
     return accumulated(model, micro_batches, loss_fn, share=lambda number, tokens, total, count: 1 / total / count)
+
+
+@accumulate_gradients.mistake("Each micro batch is divided by the tokens counted so far, and so the first ones by too few. Divide by all tokens, after the last one.")
+def divided_by_the_tokens_so_far(model, micro_batches, loss_fn):
+    so_far = []
+
+    def share(number, tokens, total, count):
+        so_far.append(tokens)
+        return 1 / max(sum(so_far), 1)
+
+    return accumulated(model, micro_batches, loss_fn, share=share)
+
+
+@accumulate_gradients.mistake("The gradients are divided after each micro batch, the first one's again and again. Divide once, after the last: the lines stand too far to the right.")
+def divided_in_every_round(model, micro_batches, loss_fn):
+    model.zero_grad()
+    loss_of_all, total = 0.0, 0
+    for micro in micro_batches:
+        loss, tokens = loss_fn(model, micro)
+        loss.backward()
+        loss_of_all, total = loss_of_all + loss.item(), total + tokens
+        for parameter in model.parameters():
+            parameter.grad /= max(total, 1)
+    return loss_of_all / total
 
 
 @accumulate_gradients.mistake("Only the last micro batch is left in the gradients: they are cleared before each one. Clear them once, at the beginning.")

@@ -20,8 +20,9 @@ from utils.command import main  # noqa: E402
 from utils.corpus.files import read_pairs  # noqa: E402
 from utils.corpus.vocabulary import Vocabulary  # noqa: E402
 from utils.fused import fuse  # noqa: E402
-from utils.long_run import Run, Settings, _Plan  # noqa: E402
+from utils.long_run import Run, Settings, _Plan, _summed_loss  # noqa: E402
 from utils.stand_ins import stand_in  # noqa: E402
+from utils.translation import Batch  # noqa: E402
 
 TINY = Settings(8, 2, 1, 8, dropout=0.2, pieces=0, max_tokens=96, batches_a_step=2, warmup_steps=4, max_len=32)
 PAIRS, VALIDATION = corpus.train_pairs()[:300], corpus.test_pairs()[:20]
@@ -119,6 +120,17 @@ def test_a_fused_model_has_the_same_weights_and_answers(dropout):
     wanted = model(src, tgt)
     assert torch.allclose(fuse(model, 2, dropout)(src, tgt), wanted, atol=1e-5)
     assert {name: weight.data_ptr() for name, weight in model.named_parameters()} == names
+
+
+def test_the_loss_in_bfloat16_is_nearly_the_same_with_gradients_in_float32():
+    torch.manual_seed(0)
+    model = fuse(stand_in("Transformer")(9, 9, 8, 2, 2, 12, dropout=0.0), 2, 0.0)
+    batch = Batch(torch.tensor([[4, 5, 6], [7, 8, 0]]), torch.tensor([[1, 5, 6], [1, 7, 0]]))
+    exact, coarse = (_summed_loss(model, batch, torch.device("cpu"), amp) for amp in (False, True))
+    coarse.backward()
+    assert coarse.dtype == torch.float32 and coarse.item() != exact.item()  # it did compute in bfloat16
+    assert coarse.item() == pytest.approx(exact.item(), rel=0.02)
+    assert all(weight.grad.dtype == torch.float32 for weight in model.parameters())
 
 
 def test_subwords_write_any_sentence_and_come_back_from_their_file(tmp_path):
