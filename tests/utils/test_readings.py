@@ -7,7 +7,7 @@ from utils.values import Tensor, Unsupported
 
 
 def told(lengths, budget, value, reading="batches"):
-    outcome = readings.read(reading, {"args": [lengths, budget]}, {"status": "value", "value": value})
+    outcome = readings.read(reading, [lengths, budget], {"status": "value", "value": value})
     return {fact for fact, holds in outcome["value"].items() if not holds}, outcome.get("note", "")
 
 
@@ -32,8 +32,8 @@ def test_what_is_no_list_of_batches_is_told_without_an_error(value):
 
 def test_an_outcome_without_a_value_stays_as_it_is():
     outcome = {"status": "error", "type": "ValueError", "message": ""}
-    assert readings.read("batches", {"args": [[9], 8]}, outcome) is outcome
-    assert readings.read("", {}, {"status": "value", "value": 3}) == {"status": "value", "value": 3}
+    assert readings.read("batches", [[9], 8], outcome) is outcome
+    assert readings.read("", [], {"status": "value", "value": 3}) == {"status": "value", "value": 3}
 
 
 @pytest.mark.parametrize("value, bad", [(0.0, set()), (-1.0, {"not negative"}), (float("inf"), {"finite"})])
