@@ -178,8 +178,8 @@ class WordForWord(nn.Module):
     def decode(self, tgt_ids: Tensor, memory: Tensor, src_ids: Tensor) -> Tensor:
         end = torch.zeros_like(memory[:, :1])
         end[..., self.eos_id] = 1
-        n_tgt = tgt_ids.shape[1]
-        return torch.cat([memory, end.expand(-1, n_tgt, -1)], dim=1)[:, :n_tgt]
+        length = tgt_ids.shape[1]
+        return torch.cat([memory, end.expand(-1, length, -1)], dim=1)[:, :length]
 
     def forward(self, src_ids: Tensor, tgt_ids: Tensor) -> Tensor:
         return self.generator(self.decode(tgt_ids, self.encode(src_ids), src_ids))
