@@ -93,14 +93,16 @@ class FilesCase(Case):
 
     Args:
         aspect, says, args, probe, reading, otherwise: as for a `Case`.
+        key: what the reading judges by, and no answer gets to see.
         facts: what the reading of a right answer is; the course itself has no such file to ask.
     """
 
     def __init__(
-        self, aspect: str, says: str, *args: Any, probe: str, reading: str, facts: dict[str, Any], otherwise: str = ""
-    ) -> None:
+        self, aspect: str, says: str, *args: Any, probe: str, reading: str, key: Any, facts: dict[str, Any],
+        otherwise: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(aspect, says, *args, probe=probe, hidden=True, otherwise=otherwise, reading=reading)
-        self.facts = facts
+        self.key, self.facts = key, facts
 
 
 @dataclass
@@ -186,11 +188,14 @@ class Exercise:
         def answer(function: Callable, place: int) -> dict[str, Any]:
             if isinstance(cases[place], FilesCase):
                 return {"status": "value", "value": cases[place].facts, "changed": False}
-            return read(cases[place].reading, requests[place], outcome_of(function, requests[place]))
+            return read(cases[place].reading, requests[place]["args"], outcome_of(function, requests[place]))
 
         expected = [answer(self.lesson.reference(self.name), place) for place in range(len(cases))]
         questions = [
-            Question(case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise, case.reading)
+            Question(
+                case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise, case.reading,
+                case.key if isinstance(case, FilesCase) else None,
+            )  # fmt: skip
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]
 

@@ -491,8 +491,8 @@ for max_len in range(2, 10):
     column = 0
     for ids, score in beam_search(toy, nothing, toy_bos, toy_eos, max_len, beam_size=2, length_penalty=0.0):
         name = " ".join(map(str, ids))
-        if name in seen:
-            continue  # one that is finished comes again
+        if name in seen or np.exp(score) < 1e-6:
+            continue  # one that is finished comes again; one that the table knows nothing of
         seen.add(name)
         boxes[name] = (1.4 * column, len(ids) - 2, f"{toy_words[ids[-1]]}\n{np.exp(score):.3f}")
         parent = " ".join(map(str, ids[:-1]))

@@ -20,10 +20,10 @@ def handed_out():
     return {name: data.decode("utf-8") for name, data in (released | bundled).items()}
 
 
-# What every PyTorch training loop has, and lessons may show.
+# What every PyTorch program has, and what lessons show themselves.
 COMMON = {
     "model.train()", "model.zero_grad()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()",
-    "for parameter in model.parameters():",
+    "for parameter in model.parameters():", "with torch.no_grad():", "french, english = vocabularies()",
 }  # fmt: skip
 
 

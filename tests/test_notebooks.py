@@ -1,5 +1,6 @@
 """The notebooks themselves: solved ones run and give the same outputs again, students' stop where they should."""
 
+import shutil
 import subprocess
 import sys
 
@@ -36,8 +37,8 @@ def test_solved_notebooks_write_nothing_to_stderr(built, lesson):
 
 
 @pytest.mark.parametrize("lesson", lesson_names())
-def test_a_students_notebook_runs_up_to_its_first_unanswered_exercise(lesson):
-    folder = COURSE_ROOT / "notebooks" / lesson
+def test_a_students_notebook_runs_up_to_its_first_unanswered_exercise(lesson, tmp_path):
+    folder = shutil.copytree(COURSE_ROOT / "notebooks" / lesson, tmp_path / lesson)  # files are written beside it
     notebook = nbformat.read(folder / f"{lesson}.ipynb", as_version=4)
     first = next(iter(load_lesson(lesson).exercises))
     with pytest.raises(CellExecutionError, match=f"{first}: not answered yet"):

@@ -26,7 +26,8 @@ class Question:
     """One call: which aspect it counts for, what it looks at in words, the request, the right outcome.
 
     `otherwise` tells what is wrong with any other value, where "expected False, got True" would not.
-    `reading` says which facts of a value are compared, where many values are right (see `utils.readings`).
+    `reading` says which facts of a value are compared, where many values are right (see `utils.readings`);
+    `key` is what it judges by, where the request must not tell.
     """
 
     aspect: str
@@ -36,6 +37,7 @@ class Question:
     zeros_exact: bool = False
     otherwise: str = ""
     reading: str = ""
+    key: Any = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def read(path: Path) -> dict[str, CheckSet]:
 
 def _entry(checkset: CheckSet) -> dict[str, Any]:
     """A check set as a dict; a `Tensor` in it, which is a dataclass too, stays what it is."""
-    questions = [{key: part for key, part in vars(one).items() if key != "reading" or part} for one in checkset.questions]
+    rare = ("reading", "key")
+    questions = [{name: part for name, part in vars(one).items() if name not in rare or part} for one in checkset.questions]
     parts = {"questions": questions, "mistakes": list(map(vars, checkset.mistakes))}
     return vars(checkset) | parts
 

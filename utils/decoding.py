@@ -144,10 +144,8 @@ def word_for_word(translate: Callable, *, seed: int, sentences: list[str]) -> An
     return translate(WordForWord(seed), list(sentences))
 
 
-def own_weights(translate: Callable, *, seed: int, count: int, at_least: float) -> Any:
-    """The translations of sentences drawn at random, by the weights that lie beside the notebook.
-
-    `at_least` is for those who judge.
+def own_weights(translate: Callable, *, sentences: list[str]) -> Any:
+    """The translations of sentences by the weights that lie beside the notebook.
 
     Raises:
         Unfit: there are none, or none that can be used.
@@ -156,7 +154,7 @@ def own_weights(translate: Callable, *, seed: int, count: int, at_least: float) 
         model = load_translator(stand_in("Transformer"))
     except ValueError as error:
         raise Unfit(str(error)) from None
-    return translate(model, [french for french, _ in corpus.fresh_pairs(seed, count)])
+    return translate(model, list(sentences))
 
 
 class WordForWord(nn.Module):
@@ -180,8 +178,8 @@ class WordForWord(nn.Module):
     def decode(self, tgt_ids: Tensor, memory: Tensor, src_ids: Tensor) -> Tensor:
         end = torch.zeros_like(memory[:, :1])
         end[..., self.eos_id] = 1
-        n_tgt = tgt_ids.shape[1]
-        return torch.cat([memory, end.expand(-1, n_tgt, -1)], dim=1)[:, :n_tgt]
+        length = tgt_ids.shape[1]
+        return torch.cat([memory, end.expand(-1, length, -1)], dim=1)[:, :length]
 
     def forward(self, src_ids: Tensor, tgt_ids: Tensor) -> Tensor:
         return self.generator(self.decode(tgt_ids, self.encode(src_ids), src_ids))

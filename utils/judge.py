@@ -96,7 +96,7 @@ def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]]
         else:
             always = question.request.get("stand_ins", [])
             request = question.request | {"stand_ins": list(dict.fromkeys([*always, *stand_ins]))}
-            outcomes.append(read(question.reading, request, ask(request)))
+            outcomes.append(read(question.reading, question.key or request["args"], ask(request)))
     return replace(judge(checkset, outcomes), stood_in=list(stand_ins))
 
 

@@ -250,14 +250,14 @@ class Run:
     @torch.no_grad()
     def validation_loss(self, model: nn.Module, pairs: Pairs) -> float:
         """The cross-entropy of a word, without smoothing, in evaluation mode."""
-        device, was_training = next(model.parameters()).device, model.training
+        device, mode = next(model.parameters()).device, model.training
         model.eval()
         known = sorted(self._ids(pairs), key=lambda pair: len(pair[1]))
         sums = [
             _summed_loss(model, _batch(known[begin : begin + 64]), device, False, smoothing=0.0).item()
             for begin in range(0, len(known), 64)
         ]
-        model.train(was_training)
+        model.train(mode)
         return sum(sums) / sum(len(tgt) - 1 for _, tgt in known)
 
     # ------------------------------------------------------------------------------------ translating

@@ -17,16 +17,17 @@ MAX_TEXT = 500  # letters of a translation that are looked at
 LESS = 0.8  # of the padding in random order: clearly less, whatever the order
 
 
-def read(reading: str, request: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:
+def read(reading: str, known: Any, outcome: dict[str, Any]) -> dict[str, Any]:
     """The outcome of a call with facts in the place of its value; as it is where no reading is asked for.
 
     Args:
         reading: one of `READINGS`, or "".
-        request, outcome: see `utils.probe`.
+        known: what is judged by: the arguments of the request, or a question's key.
+        outcome: see `utils.probe`.
     """
     if not reading or outcome["status"] != "value":
         return outcome
-    facts, note = READINGS[reading](request["args"], outcome["value"])
+    facts, note = READINGS[reading](known, outcome["value"])
     return {**outcome, "value": facts} | ({"note": note} if note else {})
 
 
@@ -124,22 +125,19 @@ def beam(args: list, value: Any) -> tuple[dict[str, Any], str]:
     }, ""
 
 
-def bleu(args: list, value: Any) -> tuple[dict[str, bool], str]:
-    """Whether translations of sentences drawn at random are as good as is asked for."""
+def bleu(key: dict[str, Any], value: Any) -> tuple[dict[str, bool], str]:
+    """Whether translations are as good as is asked for, by references that the answer never saw."""
     from sacrebleu import corpus_bleu
 
-    from utils import corpus
-
-    settings = args[0]
-    wanted = [english for _, english in corpus.fresh_pairs(settings["seed"], settings["count"])]
+    wanted = key["references"]
     texts = isinstance(value, list) and len(value) == len(wanted) and all(type(text) is str for text in value)
     score = corpus_bleu([text[:MAX_TEXT] for text in value], [wanted]).score if texts else 0.0
-    enough = score >= settings["at_least"]
-    facts = {"a list of texts, one for each sentence": texts, f"BLEU of {settings['at_least']} or more": enough}
+    enough = score >= key["at_least"]
+    facts = {"a list of texts, one for each sentence": texts, f"BLEU of {key['at_least']} or more": enough}
     return facts, "" if enough or not texts else f"BLEU {score:.1f}"
 
 
-READINGS: dict[str, Callable[[list, Any], tuple[dict[str, Any], str]]] = {
+READINGS: dict[str, Callable[[Any, Any], tuple[dict[str, Any], str]]] = {
     "best": best,
     "beam": beam,
     "bleu": bleu,

@@ -54,7 +54,7 @@ def translate(
         at_once: how many sentences share a batch.
         max_words: the length that a translation is cut off at.
     """
-    device, was_training = next(model.parameters()).device, model.training
+    device, mode = next(model.parameters()).device, model.training
     model.eval()
     order = sorted(range(len(sentences)), key=lambda place: len(sentences[place].split()))
     found = [""] * len(sentences)
@@ -63,7 +63,7 @@ def translate(
         src = padded([source.ids(sentences[place]) for place in places], source.pad_id).to(device)
         for place, row in zip(places, _most_likely(model, src, target, max_words).tolist()):
             found[place] = target.sentence(row)
-    model.train(was_training)
+    model.train(mode)
     return found
 
 

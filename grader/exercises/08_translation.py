@@ -5,7 +5,7 @@ from torch import nn
 
 from grader.spec import Case, FilesCase, Lesson, ModuleCase
 from utils import decoding
-from utils.corpus import test_pairs, vocabularies
+from utils.corpus import fresh_pairs, test_pairs, vocabularies
 from utils.translation import padded
 from utils.translator import FILE
 
@@ -1246,13 +1246,13 @@ def translate(rng):
     yield given("other sentences", "one sentence alone", [pairs[int(rng.integers(len(pairs)))][0]])
     yield given("other sentences", "a sentence with words that are not known", ["Jane visite la Lune", "Zoé adore Jane en mai"])
     yield given("other sentences", "five sentences", some(5), hidden=True)
-    seed = int(rng.integers(2**31))
+    pairs = fresh_pairs(int(rng.integers(2**31)), 64)
     for least in (30, 60, 90):
-        settings = {"seed": seed, "count": 64, "at_least": least}
         facts = {"a list of texts, one for each sentence": True, f"BLEU of {least} or more": True}
         yield FilesCase(
-            f"BLEU of {least}", "64 sentences by your own weights", settings, probe="own_weights", reading="bleu", facts=facts
-        )
+            f"BLEU of {least}", f"{len(pairs)} sentences by your own weights", {"sentences": [fr for fr, _ in pairs]},
+            probe="own_weights", reading="bleu", key={"references": [en for _, en in pairs], "at_least": least}, facts=facts,
+        )  # fmt: skip
 
 
 class Interpreter:

@@ -66,3 +66,12 @@ def test_the_same_seed_gives_the_same_sentences():
     one, other = ([sentence(random.Random(seed)).fr for seed in range(50)] for _ in range(2))
     assert one == other
     assert TRAIN[0] == corpus.train_pairs()[0]
+
+
+@pytest.mark.parametrize("seed", [0, 11])
+def test_fresh_sentences_are_none_to_learn_from_and_made_of_known_words(seed):
+    pairs, french, english = corpus.fresh_pairs(seed, 64), *corpus.vocabularies()
+    assert pairs == corpus.fresh_pairs(seed, 64) != corpus.fresh_pairs(seed + 1, 64)
+    assert len(dict(pairs)) == 64 and not dict(pairs).keys() & dict(corpus.train_pairs()).keys()
+    assert set(" ".join(fr for fr, _ in pairs).split()) <= set(french.words)
+    assert set(" ".join(en for _, en in pairs).split()) <= set(english.words)

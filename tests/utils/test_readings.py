@@ -1,5 +1,6 @@
 """Facts are read from results as they are; a step of training is asked about without a GPU."""
 
+import numpy as np
 import pytest
 
 from utils import probe, readings
@@ -7,7 +8,7 @@ from utils.values import Tensor, Unsupported
 
 
 def told(lengths, budget, value, reading="batches"):
-    outcome = readings.read(reading, {"args": [lengths, budget]}, {"status": "value", "value": value})
+    outcome = readings.read(reading, [lengths, budget], {"status": "value", "value": value})
     return {fact for fact, holds in outcome["value"].items() if not holds}, outcome.get("note", "")
 
 
@@ -32,8 +33,8 @@ def test_what_is_no_list_of_batches_is_told_without_an_error(value):
 
 def test_an_outcome_without_a_value_stays_as_it_is():
     outcome = {"status": "error", "type": "ValueError", "message": ""}
-    assert readings.read("batches", {"args": [[9], 8]}, outcome) is outcome
-    assert readings.read("", {}, {"status": "value", "value": 3}) == {"status": "value", "value": 3}
+    assert readings.read("batches", [[9], 8], outcome) is outcome
+    assert readings.read("", [], {"status": "value", "value": 3}) == {"status": "value", "value": 3}
 
 
 @pytest.mark.parametrize("value, bad", [(0.0, set()), (-1.0, {"not negative"}), (float("inf"), {"finite"})])
@@ -76,3 +77,39 @@ def test_the_stand_in_for_the_loss_is_no_answer():
     args = [Tensor(torch.zeros(1, 2, 4).numpy()), Tensor(torch.tensor([[3, 0]]).numpy()), 0]
     request = {"name": "label_smoothed_loss", "args": args, "refuse": ["F.cross_entropy", "F.kl_div"]}
     assert probe.run({"label_smoothed_loss": stand_in("label_smoothed_loss")}, request)["status"] == "refused"
+
+
+@pytest.mark.parametrize("value", [None, 3, [], [[1, 2]], [[[1, 2.5], 0.1]], [[[1], float("nan")]], [[[1], "a"]], Unsupported("set")])
+def test_what_is_no_list_of_hypotheses_has_no_best_one(value):
+    facts = readings.best([{}], value)[0]
+    assert facts["the best ids"] == "" and facts["its score"] == 0.0
+
+
+def test_the_best_hypothesis_is_the_first_and_its_score_may_be_a_tensor():
+    value = [[[1, 4, 2], Tensor(np.array(-0.5))], [[1, 2], -0.75]]
+    assert readings.best([{}], value)[0] == {
+        "what comes back": "a list of (ids, score)", "the best ids": "1 4 2", "its score": -0.5
+    }  # fmt: skip
+
+
+KEY = {"references": ["Jane visits Africa in September", "the cat sleeps in the house"], "at_least": 60}
+
+
+@pytest.mark.parametrize(
+    "value, texts, enough",
+    [
+        (KEY["references"], True, True),
+        (["Jane visits Africa in September", "the dog sleeps in the house"], True, True),
+        (["Jane", "the"], True, False),
+        (["", ""], True, False),
+        (KEY["references"][::-1], True, False),
+        (KEY["references"][:1], False, False),
+        ([1, 2], False, False),
+        (None, False, False),
+        (" ".join(KEY["references"]), False, False),
+    ],
+)  # fmt: skip
+def test_translations_are_judged_by_bleu(value, texts, enough):
+    facts, note = readings.bleu(KEY, value)
+    assert list(facts.values()) == [texts, enough]
+    assert note.startswith("BLEU") == (texts and not enough)
