@@ -137,7 +137,7 @@ def class_of(size: int, times: Service) -> str:
         outcome = simulate(np.zeros(size), workers, 1, times, np.random.default_rng(SEED))
         rows.append([str(workers), _time(outcome.ended), f"{outcome.recording / outcome.ended:.0%}"])
     head = ["workers", "until the last grade", "of it the gradebook is written to"]
-    return f"### A class of {size:,}, all at the deadline\n\n{table(head, rows)}"
+    return f"## A class of {size:,}, all at the deadline\n\n{table(head, rows)}"
 
 
 def course_of(count: int, times: Service, numbers: dict) -> str:
@@ -158,7 +158,7 @@ def course_of(count: int, times: Service, numbers: dict) -> str:
     kept = count * numbers["parts"]["notebook bytes"] / 1e9
     book = count * numbers["parts"]["gradebook bytes"] / 1e9
     return (
-        f"### {count:,} a day\n\n{table(head, rows)}\n\n"
+        f"## {count:,} a day\n\n{table(head, rows)}\n\n"
         f"A day leaves {kept:.1f} GB of graded notebooks and {book:.2f} GB of gradebook."
     )
 

@@ -212,7 +212,7 @@ def main() -> None:
         f"Measured on {machine()}, {device}, PyTorch {torch.__version__.partition('+')[0]}, {threads} "
         f"thread{'s' if threads > 1 else ''}. Sizes: {sizes}; batches of {BUDGET} tokens; seed {SEED}."
     )
-    text = "\n\n".join([head, *(f"### {name}\n\n{text}" for name, (_, text) in sections.items())])
+    text = "\n\n".join([head, *(f"## {name}\n\n{text}" for name, (_, text) in sections.items())])
     write_section(PAGE, "make bench-training", text)
     print(text)
 

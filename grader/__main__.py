@@ -16,6 +16,7 @@ COMMANDS = {
     "report": ("grader.report", "write an HTML page about a graded class"),
     "bundle": ("grader.bundle", "make the zip for students"),
     "slides": ("grader.slides", "make decks to teach from, and the instructors' pages"),
+    "site": ("grader.site", "make the course's site: lessons to read, exercises, instructors' pages, the code"),
     "demo": ("grader.demo", "make a small class, grade it, print the table"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ class LessonSource:
     name: str
     cells: list[NotebookNode]
     root: Path
+
+    @property
+    def title(self) -> str:
+        """The lesson's heading."""
+        return self.cells[0].source.splitlines()[0].removeprefix("# ")
 
     @property
     def solutions(self) -> dict[str, str]:
@@ -99,6 +105,17 @@ def _earlier(exercise: str, lesson: LessonSource) -> LessonSource:
         if exercise in source.solutions:
             return source
     raise GraderError(f"{lesson.name} carries {exercise}, which no earlier lesson has as an exercise")
+
+
+def picture_in_words(following: list[NotebookNode]) -> str:
+    """What a lesson says of a picture in the text below it.
+
+    Args:
+        following: the cells behind the one that draws.
+    """
+    text = next((cell.source for cell in following if cell.cell_type == "markdown"), "")
+    described = re.match(r"\*(Pictures?: .*?)\*(\n\n|$)", text, re.DOTALL)
+    return " ".join(described[1].split()) if described else ""
 
 
 def without_markers(source: str) -> str:

@@ -161,6 +161,20 @@ def execute_solutions(staged: NotebookNode, data: str, folder: Path) -> None:
     _write(folder / f"{name}.ipynb", _text(notebook))
 
 
+def executed_solution(source: LessonSource, root: Path = COURSE_ROOT) -> NotebookNode:
+    """A lesson with its solutions in, as `make release` executed it.
+
+    Raises:
+        GraderError: it was not executed, or has changed since.
+    """
+    path = root / "build" / "solutions" / source.name / f"{source.name}.ipynb"
+    if path.exists():
+        executed = nbformat.read(path, as_version=4)
+        if [cell.source for cell in executed.cells] == [without_markers(cell.source) for cell in source.cells]:
+            return executed
+    raise GraderError(f"{source.name}: the lesson has changed since it was executed; run make release first")
+
+
 def _check(source: LessonSource, lesson: Lesson) -> None:
     def refuse(where: str, reason: str) -> None:
         raise GraderError(f"{source.name}, {where}: {reason}")

@@ -30,7 +30,8 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from grader.errors import GraderError
-from grader.lessons import BEGIN, COURSE_ROOT, END, LessonSource, read_lesson, without_markers
+from grader.lessons import BEGIN, COURSE_ROOT, END, LessonSource, picture_in_words, read_lesson
+from grader.release import executed_solution
 from grader.slides.notes import Notes, page, read_notes
 from grader.spec import Lesson, lesson_names, load_lesson
 from utils.checkset import SUFFIX
@@ -61,11 +62,11 @@ def slides(names: list[str] | None = None, root: Path = COURSE_ROOT, packages: P
     for name in names or lesson_names():
         source, lesson = read_lesson(name, root), load_lesson(name)
         notes = read_notes(lesson, root)
-        notebook = deck(source, lesson, _executed(source, root), notes)
+        notebook = deck(source, lesson, executed_solution(source, root), notes)
         nbformat.write(notebook, folder / f"{name}.ipynb")
         shutil.copy(root / "build" / "solutions" / name / f"{name}{SUFFIX}", folder)
         made.append(folder / f"{name}.html")
-        made[-1].write_text(html(notebook, _title(source)), encoding="utf-8")
+        made[-1].write_text(html(notebook, source.title), encoding="utf-8")
         written = root / "docs" / "instructors" / f"{name}.md"
         written.parent.mkdir(parents=True, exist_ok=True)
         written.write_text(instructors_page(source, lesson, notes), encoding="utf-8")
@@ -79,7 +80,7 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
         GraderError: an exercise has no notes, or notes have no slide.
     """
     _check(source, lesson, notes)
-    cells = [_heading(f"# {_title(source)}"), _notes(notes.before)]
+    cells = [_heading(f"# {source.title}"), _notes(notes.before)]
     for index, (marks, cell) in enumerate(zip(source.cells, executed.cells, strict=True)):
         marks, cell = marks.metadata, copy.deepcopy(cell)
         if name := marks.get("solution"):
@@ -89,7 +90,7 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
             cells.append(_code(cell))
         elif cell.cell_type == "code":
             if title := marks.get("slide"):
-                layout = _leave_what_is_shown(cell, _picture_in_words(executed.cells[index + 1 :]) or title)
+                layout = _leave_what_is_shown(cell, picture_in_words(executed.cells[index + 1 :]) or title)
                 cell.metadata.jupyter = {"source_hidden": True}
                 cell.metadata.tags = ["output-only", layout]
                 cells += [_heading(f"## {title}"), _typed(cell, "-"), _notes(_said(notes, title))]
@@ -120,7 +121,7 @@ def html(notebook: NotebookNode, title: str) -> str:
 
 def instructors_page(source: LessonSource, lesson: Lesson, notes: Notes) -> str:
     """The text of docs/instructors/<lesson>.md."""
-    return page(_title(source), slide_titles(source), lesson, notes)
+    return page(source.title, slide_titles(source), lesson, notes)
 
 
 def slide_titles(source: LessonSource) -> list[str]:
@@ -152,20 +153,6 @@ def _check(source: LessonSource, lesson: Lesson, notes: Notes) -> None:
     for title in notes.by_slide:
         if title not in titles:
             raise GraderError(f"{source.name}: there are notes on {title!r}, but no such slide or exercise")
-
-
-def _executed(source: LessonSource, root: Path) -> NotebookNode:
-    """The lesson as `make release` executed it."""
-    path = root / "build" / "solutions" / source.name / f"{source.name}.ipynb"
-    if path.exists():
-        executed = nbformat.read(path, as_version=4)
-        if [cell.source for cell in executed.cells] == [without_markers(cell.source) for cell in source.cells]:
-            return executed
-    raise GraderError(f"{source.name}: the lesson has changed since it was executed; run make release first")
-
-
-def _title(source: LessonSource) -> str:
-    return source.cells[0].source.splitlines()[0].removeprefix("# ")
 
 
 def _heading(text: str, kind: str = "slide") -> NotebookNode:
@@ -257,13 +244,6 @@ def _leave_what_is_shown(cell: NotebookNode, alt: str) -> str:
 def _size(output: NotebookNode) -> tuple[int, int]:
     """Width and height of a picture, from the head of its PNG file."""
     return struct.unpack(">II", base64.b64decode(output.data["image/png"])[16:24])
-
-
-def _picture_in_words(following: list[NotebookNode]) -> str:
-    """What the lesson says of a picture in the text below it."""
-    text = next((cell.source for cell in following if cell.cell_type == "markdown"), "")
-    described = re.match(r"\*(Pictures?: .*?)\*(\n\n|$)", text, re.DOTALL)
-    return " ".join(described[1].split()) if described else ""
 
 
 def _copy_assets(packages: Path, folder: Path) -> None:

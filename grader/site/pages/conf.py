@@ -1,0 +1,27 @@
+"""How Sphinx builds the site; `grader site` puts the pages beside this file."""
+
+project = "Learn the Transformer by writing it"
+copyright = "the course's authors"
+html_title = project
+language = "en"
+
+extensions = ["myst_nb"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # `make release` has executed the lessons
+nb_render_text_lexer = "none"
+
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+mathjax_path = "mathjax/tex-svg.js"
+html_copy_source = html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "navigation_with_keys": False,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+    "footer_start": [],
+    "footer_end": [],
+}
