@@ -11,6 +11,7 @@ PYTHON_HERE := $(CURDIR)/.venv/bin/python
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(WANTED)
 TEST_READY := .venv/ready-for-tests-$(WANTED)
+SITE_READY := .venv/ready-for-the-site-$(WANTED)
 TEACH_READY := .venv/ready-to-teach-$(WANTED)
 SLIDES_READY := .venv/slides/ready-$(shell cksum < grader/slides/package.json | cut -d ' ' -f 1)
 NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
@@ -18,7 +19,7 @@ NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test test-long test-nbgrader attacks demo release bundle slides teach mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean npm bubblewrap browser postgresql
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle slides teach site mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean npm bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +56,9 @@ slides: release $(SLIDES_READY) ## build a deck a lesson in build/slides/ and th
 
 teach: $(TEACH_READY) ## teach live: the slides in JupyterLab (after make slides; the button: Render as Reveal Slideshow)
 	exec $(PYTHON_HERE) -m jupyterlab build/slides $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
+
+site: release $(SITE_READY) ## build the site to read, build/site/html/index.html
+	$(PYTHON_HERE) -m grader site
 
 mistakes: $(TEST_READY) ## write docs/mistakes.md: the wrong answers that are caught and named
 	$(PYTHON_HERE) tests/grader/proof.py
@@ -100,7 +104,11 @@ $(READY): | .venv/bin/pip
 	@touch $@
 
 $(TEST_READY): | $(READY)
-	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres]'
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres,site]'
+	@touch $@
+
+$(SITE_READY): | $(SLIDES_READY)
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[site]'
 	@touch $@
 
 $(TEACH_READY): | $(READY)

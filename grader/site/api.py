@@ -37,7 +37,7 @@ def page(package: str, root: Path, without: set[str]) -> str:
 
 
 def _modules(module: Object, without: set[str]) -> list[Object]:
-    below = [part for name, part in sorted(module.modules.items()) if name not in without and name != "__main__"]
+    below = [part for name, part in sorted(module.modules.items()) if not (part.is_alias or name in without or name == "__main__")]
     return [module, *(one for part in below for one in _modules(part, without))]
 
 

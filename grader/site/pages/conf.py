@@ -11,17 +11,15 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"  # `make release` has executed the lessons
 nb_render_text_lexer = "none"
 
-html_theme = "pydata_sphinx_theme"
+html_theme = "sphinx_book_theme"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 mathjax_path = "mathjax/tex-svg.js"
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {
-    "show_prev_next": True,
-    "secondary_sidebar_items": ["page-toc"],
-    "navigation_with_keys": False,
+    "navbar_persistent": [],  # the search has its place beside the pages
+    "home_page_in_toc": False,
+    "use_download_button": False,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
-    "footer_start": [],
-    "footer_end": [],
 }
