@@ -182,7 +182,7 @@ for word, label, row in zip(decoder_input[0], labels[0], log_p[0]):
     print(f"reads {english.words[word]:<10} shall say {english.words[label]:<10} loss {-row[label].item():.2f}")
 print(f"even bets on {len(english)} words would cost {np.log(len(english)):.2f} each")
 
-# %% [markdown] slide="One pass judges every position"
+# %% [markdown]
 # All these positions were judged in **one** pass, with the right translation in hand. This is what teacher
 # forcing and the causal mask were made for. The mask hides the end of the sentence, so the model imitates at
 # every position what it must do later, when there is no translation yet: it is given the first words, as if it
