@@ -197,8 +197,7 @@ print("word by word:", " ".join(f"{-row[label].item():.2f}" for label, row in zi
 
 # %% [markdown]
 # None. One pass of training is worth as many as there are words. (Lesson 04 showed why.)
-
-# %% [markdown] slide="The smoothed loss"
+#
 # **Label smoothing.** A loss of 0 needs a probability of exactly 1, hence an infinite logit. A model that
 # is pushed there becomes too sure of itself. So the label is made a little soft: it keeps the share
 # $1 - \varepsilon$, and the rest $\varepsilon$ is spread evenly over **all** $V$ words of the vocabulary, the right
@@ -210,7 +209,7 @@ smoothed_label = torch.full((5,), 0.1 / 5)
 smoothed_label[2] += 1 - 0.1
 print(smoothed_label, "adds up to", f"{smoothed_label.sum().item():.1f}")
 
-# %% [markdown]
+# %% [markdown] slide="The smoothed loss"
 # The loss of one position is the surprise at each word, $-\log p_v$, weighted with these shares:
 #
 # $$\ell = -(1-\varepsilon)\,\log p_{\text{label}} \;-\; \varepsilon \cdot \frac{1}{V}\sum_{v=1}^{V} \log p_v$$
