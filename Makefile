@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 LAB_OPTIONS ?=
+ALONE := tests/attacks tests/browser tests/grader# these start servers and sandboxes, and mind the time
+TOGETHER := tests/grader/test_exercises.py $(wildcard tests/test_*.py) $(filter-out $(ALONE),$(patsubst %/,%,$(wildcard tests/*/)))
 TEST_OPTIONS ?=
 
 PYTHON_HERE := $(CURDIR)/.venv/bin/python
@@ -30,8 +32,8 @@ lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 test: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run every test, but those of test-long and test-nbgrader
-	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) --ignore=tests/grader/test_exercises.py
-	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup tests/grader/test_exercises.py
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) $(ALONE) --ignore=tests/grader/test_exercises.py
+	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup $(TOGETHER)
 
 test-long: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run the tests that take minutes each: killed graders, workers and clusters
 	$(PYTHON_HERE) -m pytest -m long $(TEST_OPTIONS)

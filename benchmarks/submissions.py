@@ -113,7 +113,7 @@ def _sources(functions: Iterator[Callable]) -> Iterator[str]:
 
 def _self_contained(source: str, lesson: str, around: str) -> str:
     """The source with all it needs of the file `around` it; empty if it needs what a submission has not."""
-    there = {*vars(builtins), *load_lesson(lesson).exercises, *read_lesson(lesson).carried, "__name__"}
+    there = _there(lesson)
     parts, defined = [source], _definitions(around)
     added: set[str] = set()
     while missing := set().union(*(_names(compile(part, "answer", "exec")) for part in parts)) - there - added:
@@ -126,6 +126,13 @@ def _self_contained(source: str, lesson: str, around: str) -> str:
     return "\n\n".join(dict.fromkeys(parts))
 
 
+@lru_cache
+def _there(lesson: str) -> frozenset[str]:
+    """The names that a submission's answers have without defining them."""
+    return frozenset({*vars(builtins), *load_lesson(lesson).exercises, *read_lesson(lesson).carried, "__name__"})
+
+
+@lru_cache
 def _definitions(text: str) -> dict[str, str]:
     """The functions, classes and constants of a file by name, but for what is decorated."""
     found = {}

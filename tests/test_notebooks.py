@@ -13,6 +13,7 @@ from grader.lessons import COURSE_ROOT
 from grader.release import release
 from grader.spec import lesson_names, load_lesson
 
+pytestmark = pytest.mark.xdist_group("notebooks")  # one process executes them all
 SET_UP = "try:\n    from utils import carry, check, plots\nexcept ModuleNotFoundError:"
 
 

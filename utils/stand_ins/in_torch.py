@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from types import SimpleNamespace
 
 import torch
@@ -60,11 +61,10 @@ class EncoderLayer(nn.Module):
         self.self_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
         self.norm_1, self.norm_2 = map(LayerNorm, [d_model] * 2)
-        # in a list, so that it is no member; its parts are put in when it is called
-        self.inside = [nn.TransformerEncoderLayer(d_model, n_heads, d_ff, dropout, batch_first=True, device="meta")]
+        self.sizes = (d_model, n_heads, d_ff, dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        layer = self.inside[0].train(self.training)
+        layer = _empty(nn.TransformerEncoderLayer, self.training, *self.sizes)
         layer.self_attn = _Attending(self.self_attention, mask)
         layer.linear1, layer.linear2 = self.feed_forward.linear_1, self.feed_forward.linear_2
         layer.norm1, layer.norm2 = self.norm_1, self.norm_2
@@ -90,13 +90,12 @@ class DecoderLayer(nn.Module):
         self.cross_attention = MultiHeadAttention(d_model, n_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
         self.norm_1, self.norm_2, self.norm_3 = map(LayerNorm, [d_model] * 3)
-        # in a list, so that it is no member; its parts are put in when it is called
-        self.inside = [nn.TransformerDecoderLayer(d_model, n_heads, d_ff, dropout, batch_first=True, device="meta")]
+        self.sizes = (d_model, n_heads, d_ff, dropout)
 
     def forward(
         self, x: Tensor, memory: Tensor, self_mask: Tensor | None = None, memory_mask: Tensor | None = None
     ) -> Tensor:
-        layer = self.inside[0].train(self.training)
+        layer = _empty(nn.TransformerDecoderLayer, self.training, *self.sizes)
         layer.self_attn = _Attending(self.self_attention, self_mask)
         layer.multihead_attn = _Attending(self.cross_attention, memory_mask)
         layer.linear1, layer.linear2 = self.feed_forward.linear_1, self.feed_forward.linear_2
@@ -174,6 +173,12 @@ def greedy_decode(model: nn.Module, src_ids: Tensor, bos_id: int, eos_id: int, m
     over = (guess == eos_id).long().cumsum(1).cumsum(1) > 1
     model.train(mode)
     return guess.masked_fill(over, model.pad_id)[:, : int((~over).sum(1).max())]
+
+
+@lru_cache
+def _empty(kind: type[nn.Module], training: bool, *sizes: float) -> nn.Module:
+    """One of torch.nn's layers without numbers; its parts are put in whenever it is called, and keep their own mode."""
+    return kind(*sizes, batch_first=True, device="meta").train(training)
 
 
 class _Attending(nn.Module):
