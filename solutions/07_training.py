@@ -318,8 +318,14 @@ floor = curves["smoothing 0.1"].min().item()
 # $$\mathit{rate} = d_{model}^{-0.5} \cdot \min\left(\mathit{step}^{-0.5},\ \mathit{step} \cdot \mathit{warmup\_steps}^{-1.5}\right)$$
 #
 # With `d_model` = 128 and 400 warm-up steps, step 1 has $128^{-0.5} \cdot 1 \cdot 400^{-1.5}$. *Which of the two in the
-# brackets is smaller before step 400, and which after?* At step 400 they are equal, so the curve has no
-# jump.
+# brackets is smaller before step 400, and which after?*
+#
+# <details><summary>Answer</summary>
+#
+# Before it the second, which climbs with the step; after it the first, which falls. At step 400 they are equal, so the
+# curve has no jump.
+#
+# </details>
 #
 # ### Exercise: `warmup_learning_rate`
 #
@@ -487,8 +493,8 @@ check(token_budget_batches)
 
 # %% [markdown]
 # **See.** The same pairs in batches of the same budget: in random order, and yours. First one batch of each
-# kind: that with the longest sentence of all, cut off after twelve sentences. A dark cell is a word, a hatched
-# one is padding.
+# kind: that with the longest sentence of all. It is drawn on top, and below it eleven others of its batch. A dark cell
+# is a word, a hatched one is padding.
 
 # %% slide="Less padding, same words"
 max_tokens = 2048
@@ -506,9 +512,11 @@ def padding_share(batches):
 
 
 ways = {"random": random_batches(lengths, max_tokens), "yours": token_budget_batches(lengths, max_tokens)}
-chosen = [max(batches, key=lambda batch: max(lengths[index] for index in batch)) for batches in ways.values()]
+chosen = [max(([lengths[index] for index in batch] for batch in batches), key=max) for batches in ways.values()]
 rows = min(12, *map(len, chosen))
-ends = np.array([[lengths[index] for index in batch[:rows]] for batch in chosen])  # (2, rows)
+for its_lengths in chosen:
+    its_lengths.insert(0, its_lengths.pop(its_lengths.index(max(its_lengths))))
+ends = np.array([its_lengths[:rows] for its_lengths in chosen])  # (2, rows)
 plots.masks(np.arange(max(lengths)) < ends[..., None], titles=list(ways), xlabel="position", ylabel="sentence")
 for name, batches in ways.items():
     print(f"{name:<7} {len(batches)} batches, {padding_share(batches):.1%} of their size is padding")
@@ -768,7 +776,7 @@ for name, translations in said.items():
 # | what you see | where to look |
 # |---|---|
 # | the loss is level, near that of even bets | softmax twice, no `step`, learning rate near 0 (schedule by epochs) |
-# | it falls to the floor at once | labels not shifted, a mask that shows the future |
+# | it falls faster than it can have learned, and the translations are nonsense | labels not shifted, a mask that shows the future |
 # | it falls below the floor | the loss: smoothing forgotten, divided by a number with padding in it |
 # | it falls, and the translations are bad | shifted twice, `<eos>` cut off, evaluation mode forgotten |
 # | it jumps, or becomes `nan` | no warm-up, no clipping, gradients not cleared, `float16` without scaling |

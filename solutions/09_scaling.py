@@ -245,8 +245,8 @@ check(training_flops)
 
 # %%
 runs = {
-    "lesson 07's translator": (660_000, 500 * 2_000),
-    "a small translator on real captions": (7_000_000, 10 * 400_000),
+    "lesson 07's translator": (700_000, 500 * 2_000),
+    "a small translator on real captions": (5_500_000, 10 * 435_000),
     "the paper's base model": (63_000_000, 100_000 * 25_000),
 }
 for run, (n_parameters, n_tokens) in runs.items():
@@ -355,7 +355,7 @@ print("all at once:    ", torch.softmax(scores, dim=0) @ values)
 # It gives no weights back. There are none: that is the point.
 #
 # **A row with nothing to look at** is the one thing to mind. What comes of it is not the same in all versions and on all
-# devices; it may be NaN. In this course it is 0, and no gradient is NaN.
+# devices: 0, or NaN. In this course it is 0, and no gradient is NaN. Even if yours gives 0 by itself, do not rely on it.
 #
 # ### Exercise: `fused_attention`
 #
@@ -426,7 +426,7 @@ def kept_bytes(function, *inputs):
     alive = weakref.WeakSet()  # what is let go leaves it by itself
 
     def listen(tensor):
-        alive.add(one := Kept(tensor))
+        alive.add(one := Kept(tensor.detach()))  # with its history it would keep itself alive
         return one
 
     with torch.autograd.graph.saved_tensors_hooks(listen, lambda one: one.tensor):
@@ -480,12 +480,14 @@ print(f"{device}: at {lengths[-1]} words fused attention is {taken['by hand'][-1
 # numbers much faster. There are two ways to spend 16 bits:
 
 # %%
-print(f"{'':<10} {'bytes':>5} {'largest':>10} {'smallest > 0':>14} {'step after 1':>14}")
+print(f"{'':<10} {'bytes':>5} {'largest':>10} {'smallest':>14} {'step after 1':>14}")
 for dtype in (torch.float32, torch.float16, torch.bfloat16):
     info = torch.finfo(dtype)
-    print(f"{str(dtype)[6:]:<10} {info.bits // 8:>5} {info.max:>10.1e} {info.tiny:>14.1e} {info.eps:>14.1e}")
+    print(f"{str(dtype)[6:]:<10} {info.bits // 8:>5} {info.max:>10.1e} {info.smallest_normal:>14.1e} {info.eps:>14.1e}")
 
 # %% [markdown]
+# (Between 0 and the smallest there are some more numbers, with fewer and fewer digits.)
+#
 # `float16` is finer, but ends early: large scores become infinite, small gradients 0. Who trains with it must multiply the
 # loss by a large number before `backward` and divide the gradients afterwards (`torch.amp.GradScaler`). `bfloat16`
 # reaches as far as float32 and is coarse. It needs no scaling, but look:
@@ -499,8 +501,9 @@ weight = torch.tensor(1.0, dtype=torch.bfloat16)
 print("1 plus a step of 0.001:       ", (weight + 0.001).item())
 
 # %% [markdown]
-# Sums come to a halt, and small steps of an optimizer are lost. So the **weights stay in float32**, and so do sums.
-# Only the products of matrices run in bfloat16. Just that is what `torch.autocast` does: it decides for each operation.
+# Sums come to a halt, and small steps of an optimizer are lost. So the **weights stay in float32**, and so do long sums.
+# The products of matrices run in bfloat16. `torch.autocast` decides for each operation: products in bfloat16, a loss in
+# float32, and much in between in the dtype that comes in. (On a GPU it computes a softmax in float32 too.)
 
 # %%
 with torch.autocast("cpu", torch.bfloat16):
@@ -700,8 +703,8 @@ plots.flow(
 # again, the mistake of section 7. So each process divides its sum by the tokens of **all**, and multiplies by the number of
 # processes.
 #
-# A program is started once for each processor by `torchrun`. They talk to each other over *nccl* on GPUs, over *gloo* on
-# processors. The course's own command for real data, `python -m utils.translation`, is such a program. Here it trains
+# A program is started once for each processor by `torchrun`. They talk to each other by a library, *nccl* on GPUs and *gloo*
+# on processors. The course's own command for real data, `python -m utils.translation`, is such a program. Here it trains
 # a tiny model on the course's corpus for a few steps: first one process that takes two batches a step, then two processes
 # that take one each. *Before you run the cell:* which losses will they report?
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -33,23 +34,37 @@ def ask(accumulate: Callable, *, ask: str, micro_batches: list, seed: int, old: 
         return QUESTIONS[ask](model, loss, lambda: accumulate(model, micro_batches, loss))
 
 
+class _Kept:
+    """What a graph keeps of a tensor for the way back."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
 class _Loss:
-    """The squared error of real rows, and their number; notes how many graphs are alive when it is called."""
+    """The squared error of real rows, and their number; notes how many graphs are alive when it is called.
+
+    A graph is alive while any of what it keeps is: `backward` lets that go, and so does who forgets the loss.
+    """
 
     def __init__(self) -> None:
-        self.alive, self.most, self.calls = set(), 0, 0
+        self.graphs: list[weakref.WeakSet[_Kept]] = []
+        self.most = 0
 
     def __call__(self, model: nn.Module, micro_batch: Any) -> tuple[Tensor, int]:
         x, wanted = micro_batch
         is_real = ~wanted.isnan()
-        found = model(x)[:, 0]
-        if found.requires_grad:  # else nothing is recorded, and there is no graph
-            self.calls += 1
-            number = self.calls
-            self.alive.add(number)
-            self.most = max(self.most, len(self.alive))
-            found.register_hook(lambda gradient: self.alive.discard(number))
-        return ((found - wanted.nan_to_num()) ** 2 * is_real).sum(), int(is_real.sum())
+        graph: weakref.WeakSet[_Kept] = weakref.WeakSet()
+
+        def keep(tensor: Tensor) -> _Kept:
+            graph.add(kept := _Kept(tensor.detach()))  # with its own history it would keep itself alive
+            return kept
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept.tensor):
+            result = ((model(x)[:, 0] - wanted.nan_to_num()) ** 2 * is_real).sum()
+        self.graphs.append(graph)
+        self.most = max(self.most, sum(map(bool, self.graphs)))
+        return result, int(is_real.sum())
 
 
 def gradients(model: nn.Module, loss: _Loss, run: Callable) -> dict[str, Any]:

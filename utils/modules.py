@@ -266,6 +266,8 @@ class OtherDevice(TorchFunctionMode):
                 "Make it with `device=x.device`, or let the module register it as a buffer"
             )
         result = function(*args, **kwargs)
+        if name == "to" and result is args[0]:
+            result = result.view_as(result)  # on the way to another device it is a new tensor
         if len(here) == len(given):
             for tensor in _tensors(result):
                 tensor.made_here = not moved

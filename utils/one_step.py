@@ -74,12 +74,20 @@ def mode(model: nn.Module, batch: Batch, step: Callable, n_steps: int) -> dict[s
 
 
 def precision(model: nn.Module, batch: Batch, step: Callable, n_steps: int) -> dict[str, Any]:
-    """What the model computes in, what its weights are afterwards, and whether they have moved."""
-    before = model.generator.bias.detach().clone()
-    loss = step()
+    """What the model computes in, what its weights are afterwards, and whether they have moved.
+
+    Where autocast is not told a dtype, it takes float16, as it does on a GPU.
+    """
+    before, default = model.generator.bias.detach().clone(), torch.get_autocast_dtype("cpu")
+    torch.set_autocast_dtype("cpu", torch.float16)
+    try:
+        loss = step()
+    finally:
+        torch.set_autocast_dtype("cpu", default)
     return {
-        "the model computes in": model.seen["precision"],
-        "its weights afterwards": str(model.generator.bias.dtype),
+        "the model computes in bfloat16": model.seen["precision"] == torch.bfloat16,
+        "the model computes in float16": model.seen["precision"] == torch.float16,
+        "its weights stay in float32": model.generator.bias.dtype == torch.float32,
         "its weights have moved": bool((model.generator.bias.detach() != before).any()),
         "the loss is a float": isinstance(loss, float) and loss == loss,
     }
@@ -104,7 +112,7 @@ def _watched() -> type:
         def encode(self, src_ids: Tensor) -> Tensor:
             is_on = torch.is_autocast_enabled("cpu")
             precision = torch.get_autocast_dtype("cpu") if is_on else self.generator.weight.dtype
-            self.seen = {"training": self.training, "precision": str(precision)}
+            self.seen = {"training": self.training, "precision": precision}
             return super().encode(src_ids)
 
     return Transformer

@@ -248,6 +248,19 @@ def exponential_overflows(logits, labels, pad_id, smoothing=0.1):
     return -((1 - smoothing) * right + smoothing * log_p.mean(-1))[labels != pad_id].mean()
 
 
+@label_smoothed_loss.mistake("The probability of the label is smoothed, and its logarithm taken then. It is the label that is smoothed: every word's logarithm counts with its share.")
+def smoothed_inside_the_logarithm(logits, labels, pad_id, smoothing=0.1):
+    p = logits.softmax(-1).gather(-1, labels[..., None])[..., 0]
+    return -((1 - smoothing) * p + smoothing / logits.shape[-1])[labels != pad_id].log().mean()
+
+
+@label_smoothed_loss.mistake("The entry at the label still has its last axis, of length 1, so every position is added to every other. `squeeze(-1)` takes it away.")
+def last_axis_not_squeezed(logits, labels, pad_id, smoothing=0.1):
+    log_p = logits.log_softmax(-1)
+    losses = -(1 - smoothing) * log_p.gather(-1, labels[..., None]) - smoothing * log_p.mean(-1)
+    return losses[labels != pad_id].mean()
+
+
 @label_smoothed_loss.mistake("A small number is added inside the logarithm, so no loss exceeds a certain size. Use `log_softmax`: it needs no such help.")
 def small_number_inside_the_logarithm(logits, labels, pad_id, smoothing=0.1):
     log_p = (logits.softmax(-1) + 1e-9).log()
@@ -349,6 +362,11 @@ def warm_up_to_the_power_of_a_half(step, d_model, warmup_steps):
 @warmup_learning_rate.mistake("The two exponents are swapped: the step has -1.5 and the warm-up -0.5. It is the other way round.")
 def exponents_swapped(step, d_model, warmup_steps):
     return d_model**-0.5 * min(max(step, 1) ** -1.5, step * warmup_steps**-0.5)
+
+
+@warmup_learning_rate.mistake("The rate stays where it begins: the second number in the brackets has no `step` in it, which makes it climb.")
+def step_left_out_of_the_warm_up(step, d_model, warmup_steps):
+    return d_model**-0.5 * min(max(step, 1) ** -0.5, warmup_steps**-1.5)
 
 
 @warmup_learning_rate.mistake("After the warm-up the rate falls with the step itself, and not with its square root.")
@@ -463,6 +481,18 @@ def budget_counts_sentences(lengths, max_tokens):
 @token_budget_batches.mistake("You multiply by the shortest sentence of the batch. All are padded up to the longest.")
 def budget_counted_by_the_shortest(lengths, max_tokens):
     return in_order(lengths, max_tokens, size=lambda batch: len(batch) * min(batch))
+
+
+@token_budget_batches.mistake("From the longest on, the newest sentence is the shortest of its batch, and you multiply by that one. All are padded up to the longest.")
+def longest_first_and_measured_by_the_newest(lengths, max_tokens):
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    return in_order(lengths, max_tokens, order, size=lambda batch: len(batch) * batch[-1])
+
+
+@token_budget_batches.mistake("All batches are one and the same list, which is emptied and filled again. Begin a new one each time: `batch = []`.")
+def one_list_again_and_again(lengths, max_tokens):
+    batches = in_order(lengths, max_tokens)
+    return batches[-1:] * len(batches)
 
 
 @token_budget_batches.mistake("You look whether the batch is full before the new sentence is in it, and then add it all the same: one too many.")
@@ -636,6 +666,19 @@ def source_and_target_swapped(model, batch, *args, **options):
     return step_with(model, type(batch)(batch.tgt, batch.src), *args, **options)
 
 
+@train_step.mistake("The model is called with its two arguments in the other order. The French ids come first, then what the decoder reads.")
+def arguments_of_the_model_swapped(model, batch, *args, **options):
+    class Swapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model, self.pad_id = model, model.pad_id
+
+        def forward(self, src_ids, tgt_ids):
+            return self.model(tgt_ids, src_ids)
+
+    return step_with(Swapped(), batch, *args, **options)
+
+
 @train_step.mistake("The labels are not smoothed. The loss is to have a smoothing of 0.1.")
 def loss_without_smoothing(*args, **options):
     return step_with(*args, loss_of=lambda logits, labels, pad_id: smoothed(logits, labels, pad_id, 0.0), **options)
@@ -667,6 +710,13 @@ def sum_of_the_losses(*args, **options):
 @train_step.mistake("The old gradients are never cleared, so what steps before have left is added. Clear them before `backward`.")
 def gradients_not_cleared(*args, **options):
     return step_with(*args, clear=lambda optimizer: None, **options)
+
+
+@train_step.mistake("The gradients are cleared after the step. Whatever is in them before the first one is still added: clear them before `backward`.")
+def gradients_cleared_afterwards_only(model, batch, optimizer, *args, **options):
+    loss = step_with(model, batch, optimizer, *args, clear=lambda optimizer: None, **options)
+    optimizer.zero_grad()
+    return loss
 
 
 @train_step.mistake("The weights do not move. Either no step is taken, or the gradients that it goes along are cleared: clear, backward, clip, step.")
@@ -719,7 +769,7 @@ def loss_after_the_step(model, batch, optimizer, max_grad_norm, amp=False):
 
 @train_step.mistake("The loss comes back as a tensor, with the whole record of the step. `.item()` makes a plain number of it.")
 def loss_as_a_tensor(*args, **options):
-    return step_with(*args, result=lambda loss: loss, **options)
+    return step_with(*args, result=lambda loss: loss.float(), **options)
 
 
 @train_step.mistake("The perplexity comes back, the exponential of the loss. Return the loss.")

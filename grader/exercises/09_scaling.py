@@ -75,6 +75,16 @@ def projections_for_every_head(n, d_model, n_heads, bytes_per_number):
     return cost(n, d_model, n_heads, bytes_per_number, projections=8 * n_heads)
 
 
+@attention_cost.mistake("The projections of a single head are counted: (d_model, d_model / n_heads). All heads together have (d_model, d_model).")
+def projections_of_one_head(n, d_model, n_heads, bytes_per_number):
+    return cost(n, d_model, n_heads, bytes_per_number, projections=8 / n_heads)
+
+
+@attention_cost.mistake("The way back is counted too. What is asked for is the forward pass.")
+def backward_pass_counted_too(*sizes):
+    return cost(*sizes, projections=24, products=12)
+
+
 @attention_cost.mistake("The projections are counted for one word only. There are n of them.")
 def projections_of_one_word(n, d_model, n_heads, bytes_per_number):
     return cost(n, d_model, n_heads, bytes_per_number, projections=8 / n)
@@ -134,6 +144,11 @@ def bytes_linear_in_n(n, d_model, n_heads, bytes_per_number):
 @attention_cost.mistake("The bytes are those of queries, keys and values. Those of the attention weights are asked for.")
 def bytes_of_queries_keys_and_values(n, d_model, n_heads, bytes_per_number):
     return cost(n, d_model, n_heads, bytes_per_number, weights=3 * n * d_model * bytes_per_number)
+
+
+@attention_cost.mistake("The bytes of queries, keys and values are counted as well. Those of the attention weights alone are asked for.")
+def queries_keys_and_values_in_the_bytes(n, d_model, n_heads, bytes_per_number):
+    return cost(n, d_model, n_heads, bytes_per_number, weights=(n_heads * n * n + 3 * n * d_model) * bytes_per_number)
 
 
 @attention_cost.mistake("The bytes are those of the parameters. Those of the attention weights are asked for: one for each pair of words, in each head.")
@@ -283,6 +298,38 @@ def future_always_hidden(q, k, v, mask=None):
     return fused(q, k, v, past if mask is None else mask & past)
 
 
+@fused_attention.mistake("The future is hidden in the place of what the mask hides. Hand on the mask as `attn_mask`, and leave out `is_causal`.")
+def future_hidden_in_place_of_the_mask(q, k, v, mask=None):
+    return F.scaled_dot_product_attention(q, k, v, is_causal=mask is not None)
+
+
+@fused_attention.mistake("Without a mask `mask` is None, which has no `any`. Treat that case first.")
+def no_mask_not_minded(q, k, v, mask=None):
+    is_seeing = mask.any(-1, keepdim=True)
+    return F.scaled_dot_product_attention(q, k, v, mask | ~is_seeing) * is_seeing
+
+
+@fused_attention.mistake("The rows that see something are put to 0, and the empty ones are kept: the booleans are the wrong way round.")
+def seeing_rows_put_to_zero(q, k, v, mask=None):
+    return fused(q, k, v) if mask is None else fused(q, k, v, mask | ~mask.any(-1, keepdim=True)) * ~mask.any(-1, keepdim=True)
+
+
+@fused_attention.mistake("A row is taken for empty when one key is hidden from it. It is empty when all are: `any`, and not `all`.")
+def one_hidden_key_empties_a_row(q, k, v, mask=None):
+    if mask is None:
+        return fused(q, k, v)
+    sees_all = mask.all(-1, keepdim=True)
+    return F.scaled_dot_product_attention(q, k, v, mask | ~sees_all) * sees_all
+
+
+@fused_attention.mistake("`any` takes the axis of the keys away, and its result no longer fits the mask. `keepdim=True` keeps it, with length 1.")
+def axis_of_the_keys_not_kept(q, k, v, mask=None):
+    if mask is None:
+        return fused(q, k, v)
+    is_seeing = mask.any(-1)
+    return F.scaled_dot_product_attention(q, k, v, mask | ~is_seeing).masked_fill(~is_seeing, 0.0)
+
+
 @fused_attention.mistake("The future is hidden where no mask is given. Without a mask every query looks at every key.")
 def future_hidden_without_a_mask(q, k, v, mask=None):
     return fused(q, k, v, torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril() if mask is None else mask)
@@ -318,6 +365,11 @@ def output_and_weights(q, k, v, mask=None):
     return fused(q, k, v, mask), torch.softmax(q @ k.transpose(-1, -2), -1)
 
 
+@fused_attention.mistake("The output comes with None beside it. There are no weights: return the output alone.")
+def output_and_none(q, k, v, mask=None):
+    return fused(q, k, v, mask), None
+
+
 def by_hand(q, k, v, mask, hidden):
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
     if mask is not None:
@@ -325,7 +377,7 @@ def by_hand(q, k, v, mask, hidden):
     return torch.softmax(scores, -1) @ v
 
 
-@fused_attention.mistake("The result is right, and the work is your own. This exercise is about handing it over: call `F.scaled_dot_product_attention`.")
+@fused_attention.mistake("The result is right, and the work was done by hand, here or in `attention`. This exercise is about handing it over: call `F.scaled_dot_product_attention` yourself.")
 def attention_written_out(q, k, v, mask=None):
     if mask is None:
         return by_hand(q, k, v, None, 0)
@@ -417,11 +469,24 @@ def accumulated(
     return result(sums, counts)
 
 
+def average(loss, tokens):
+    """What dividing a tensor by a number of tokens gives, also by 0."""
+    return loss / tokens if tokens else float("nan")
+
+
 @accumulate_gradients.mistake("Each micro batch is averaged by itself, and then all of them. A token in a short one then counts more: divide by the number of all tokens.")
 def mean_of_the_means(model, micro_batches, loss_fn):
     return accumulated(
         model, micro_batches, loss_fn, share=lambda number, tokens, total, count: 1 / max(tokens, 1) / count,
         result=lambda sums, counts: sum(one / max(tokens, 1) for one, tokens in zip(sums, counts)) / len(counts),
+    )  # fmt: skip
+
+
+@accumulate_gradients.mistake("Each micro batch is averaged by itself, and one without real tokens gives 0 divided by 0. Add up sums, and divide once, by the number of all tokens.")
+def mean_of_the_means_and_of_nothing(model, micro_batches, loss_fn):
+    return accumulated(
+        model, micro_batches, loss_fn, share=lambda number, tokens, total, count: average(1, tokens) / count,
+        result=lambda sums, counts: sum(map(average, sums, counts)) / len(counts),
     )  # fmt: skip
 
 
@@ -466,6 +531,30 @@ def divided_by_the_number_of_micro_batches(model, micro_batches, loss_fn):
     return accumulated(
         model, micro_batches, loss_fn, share=lambda number, tokens, total, count: 1 / count,
         result=lambda sums, counts: sum(sums) / len(counts),
+    )  # fmt: skip
+
+
+@accumulate_gradients.mistake("The gradients are divided by the number of micro batches. Divide them by the number of tokens in all of them, as the loss.")
+def gradients_divided_by_the_number_of_micro_batches(model, micro_batches, loss_fn):
+    return accumulated(model, micro_batches, loss_fn, share=lambda number, tokens, total, count: 1 / count)
+
+
+@accumulate_gradients.mistake("The gradients are right, but the loss is divided by the number of micro batches. Divide it by the number of all tokens too.")
+def loss_divided_by_the_number_of_micro_batches(model, micro_batches, loss_fn):
+    return accumulated(model, micro_batches, loss_fn, result=lambda sums, counts: sum(sums) / len(counts))
+
+
+@accumulate_gradients.mistake("Each micro batch is divided by its own tokens, and the whole by all tokens once more. One division at the end is enough.")
+def divided_by_its_own_tokens_and_by_all(model, micro_batches, loss_fn):
+    return accumulated(model, micro_batches, loss_fn, share=lambda number, tokens, total, count: average(1, tokens) / total)
+
+
+@accumulate_gradients.mistake("You divide by the tokens of the last micro batch alone: the number is overwritten in each round. Add them up: `+=`.")
+def divided_by_the_last_ones_tokens(model, micro_batches, loss_fn):
+    with torch.no_grad():
+        _, last = loss_fn(model, micro_batches[-1])
+    return accumulated(
+        model, micro_batches, loss_fn, share=lambda *_: 1 / last, result=lambda sums, counts: sum(sums) / last,
     )  # fmt: skip
 
 
@@ -543,6 +632,16 @@ def backward_at_the_end(model, micro_batches, loss_fn):
     return mean.item()
 
 
+@accumulate_gradients.mistake("Two graphs are alive at once: one is still held when the next micro batch goes through the model, by a name or by `retain_graph`. Let it go first.")
+def two_graphs_at_once(model, micro_batches, loss_fn):
+    total = 0
+    for micro in micro_batches:
+        _, tokens = loss_fn(model, micro)  # with its graph, which `_` holds until the next is there
+        total += tokens
+    del _
+    return accumulated(model, micro_batches, loss_fn, share=lambda *_: 1 / total)
+
+
 @accumulate_gradients.mistake("The gradients are empty: there is no `backward`, or they are cleared after it.")
 def gradients_cleared_at_the_end(model, micro_batches, loss_fn):
     loss = accumulated(model, micro_batches, loss_fn)
@@ -582,3 +681,8 @@ def sum_returned(model, micro_batches, loss_fn):
 @accumulate_gradients.mistake("The last micro batch's loss comes back. Return the mean over all tokens of all of them.")
 def loss_of_the_last_one(model, micro_batches, loss_fn):
     return accumulated(model, micro_batches, loss_fn, result=lambda sums, counts: sums[-1] / max(counts[-1], 1))
+
+
+@accumulate_gradients.mistake("The gradients are right, but only the last micro batch's loss comes back: the sum is overwritten in each round. Add up: `+=`.")
+def last_loss_divided_by_all_tokens(model, micro_batches, loss_fn):
+    return accumulated(model, micro_batches, loss_fn, result=lambda sums, counts: sums[-1] / sum(counts))

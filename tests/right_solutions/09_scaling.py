@@ -51,6 +51,17 @@ def accumulate_gradients__tokens_counted_first(model, micro_batches, loss_fn):
     return mean
 
 
+def accumulate_gradients__tokens_counted_with_a_graph_each(model, micro_batches, loss_fn):
+    n_tokens = sum(loss_fn(model, micro_batch)[1] for micro_batch in micro_batches)
+    model.zero_grad()
+    mean = 0.0
+    for micro_batch in micro_batches:
+        loss = loss_fn(model, micro_batch)[0] / n_tokens
+        loss.backward()
+        mean += loss.item()
+    return mean
+
+
 def accumulate_gradients__autograd_grad(model, micro_batches, loss_fn):
     parameters = list(model.parameters())
     sums = [torch.zeros_like(parameter) for parameter in parameters]

@@ -42,12 +42,12 @@ def test_a_rate_is_finite_and_not_negative(value, bad):
     assert told([0], 1, value, "rate")[0] == bad
 
 
-def step(move, **asked):
+def step(move=lambda ids, device: ids.to(device), dtype="bfloat16", **asked):
     torch = pytest.importorskip("torch")
 
     def train_step(model, batch, optimizer, max_grad_norm, amp=False):
-        src, tgt = (ids.to(model.generator.weight.device) if move else ids for ids in batch)
-        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+        src, tgt = (move(ids, model.generator.weight.device) for ids in batch)
+        with torch.autocast("cpu", dtype and getattr(torch, dtype), enabled=amp):
             loss = model(src, tgt[:, :-1]).double().square().mean()
         loss.backward()
         optimizer.step()
@@ -58,16 +58,26 @@ def step(move, **asked):
     return probe.run({"train_step": train_step}, {"name": "train_step", "probe": "training_step", "args": [], "kwargs": kwargs})
 
 
+def moved_in_vain(ids, device):
+    ids.to(device)  # gives a new tensor
+    return ids
+
+
 def test_a_batch_that_stays_behind_is_found_without_a_gpu():
-    assert step(move=True, ask="elsewhere")["status"] == "value"
-    outcome = step(move=False, ask="elsewhere")
-    assert outcome["status"] == "error" and "device" in outcome["message"]
+    assert step(ask="elsewhere")["status"] == "value"
+    for stays in (lambda ids, device: ids, moved_in_vain):
+        outcome = step(move=stays, ask="elsewhere")
+        assert outcome["status"] == "error" and "device" in outcome["message"]
 
 
-@pytest.mark.parametrize("amp, precision", [(True, "torch.bfloat16"), (False, "torch.float32")])
-def test_what_the_model_computes_in_is_seen(amp, precision):
-    found = step(move=True, ask="precision", options={"amp": amp})["value"]
-    assert found["the model computes in"] == precision and found["its weights afterwards"] == "torch.float32"
+@pytest.mark.parametrize(
+    "amp, dtype, bfloat16, float16",
+    [(True, "bfloat16", True, False), (True, "float16", False, True), (True, None, False, True), (False, "bfloat16", False, False)],
+)
+def test_what_the_model_computes_in_is_seen_and_is_as_on_a_gpu_where_no_dtype_is_given(amp, dtype, bfloat16, float16):
+    found = step(dtype=dtype, ask="precision", options={"amp": amp})["value"]
+    assert found["the model computes in bfloat16"] is bfloat16 and found["the model computes in float16"] is float16
+    assert found["its weights stay in float32"]
 
 
 def test_the_stand_in_for_the_loss_is_no_answer():
