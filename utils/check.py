@@ -36,6 +36,8 @@ def check(answer: Callable) -> None:
         return  # a submission is being graded: on other inputs, elsewhere
     namespace = sys._getframe(1).f_globals
     checksets = _checksets(Path.cwd())
+    if "torch" in sys.modules:
+        stand_ins.load()  # those who watch what an answer calls are told which stand-ins it may call
     name = _name_of(answer, namespace, checksets)
     if namespace.get(name) is not answer:  # else the answer's own globals, where stand-ins can take effect
         namespace = {**namespace, name: answer}

@@ -1,7 +1,9 @@
 """`check` and `carry` as a learner meets them: beside the released notebooks."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 
 import nbformat
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from grader.lessons import COURSE_ROOT, read_lesson
+from grader.spec import lesson_names
 from utils import carry, check
 from utils.check import CheckFailed
 
@@ -142,3 +145,22 @@ def test_the_data_file_holds_numbers_and_hints_only(folder):
     entries = json.loads((folder / f"{LESSON}.checks.json").read_text())
     assert all(mistake["name"] == "" for entry in entries for mistake in entry["mistakes"])
     assert "grader" not in sys.modules.get("utils.check").__dict__
+
+
+@pytest.mark.parametrize("lesson", [name for name in lesson_names() if name > "05"])
+def test_answers_pass_where_nothing_was_carried_that_is_the_courses(lesson, tmp_path):
+    """Who has solved all earlier lessons has loaded no stand-in before the first check."""
+    pytest.importorskip("torch")
+    source = read_lesson(lesson)
+    earlier = "\n".join(f"{name} = EARLIER[{name!r}]" for name in source.carried)
+    solved = "\n\n".join(f"{text}\n\ncheck({name})" for name, text in source.solutions.items())
+    (tmp_path / "solved.py").write_text(
+        "import sys\nfrom grader.lessons import read_lesson\nfrom utils import check\n"
+        f"EARLIER = read_lesson({lesson!r}).namespace()\n{source.imports}\n{earlier}\n"
+        f"assert not any('stand_ins.in_' in name for name in sys.modules)\n\n{solved}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "solved.py"], cwd=COURSE_ROOT / "notebooks" / lesson, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(COURSE_ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
