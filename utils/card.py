@@ -9,8 +9,9 @@ import numpy as np
 
 from utils.compare import Mismatch
 from utils.judge import Verdict
+from utils.values import printable
 
-MAX_ROWS, MAX_COLUMNS = 8, 9
+MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 8, 9, 200
 _COLOURS = {"passed": "#278743", "partial": "#9d6c00"}  # as dark as 4.5 to 1 on white asks, no darker: for black
 _MARKS = {True: "✓", False: "✗", None: "–"}
 
@@ -89,6 +90,8 @@ class Card:
             if verdict.status != "missing":
                 notes.append(("Checked", f"{verdict.failure.says}."))
             notes.append(("Found", _as_sentence(verdict.failure.sentence)))
+            if text := self._text():
+                notes.append(("Your text", f"“{printable(text)[:MAX_TEXT]}”"))
         if verdict.mistake:
             notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
         if verdict.stood_in:
@@ -102,6 +105,11 @@ class Card:
         failure, questions = self.verdict.failure, self.verdict.checkset.questions
         asked = (question.aspect for question in questions if failure and question.says == failure.says)
         return next(asked, next(iter(self.verdict.aspects)))
+
+    def _text(self) -> str:
+        """The answer's text where another was expected; where inputs were hidden ones it could tell them."""
+        mismatch = self.verdict.failure.mismatch
+        return mismatch.text if mismatch and not self.graded else ""
 
     def _shown(self) -> Mismatch | None:
         failure = self.verdict.failure

@@ -25,6 +25,7 @@ class Mismatch:
         part: which of several results differs ("weights"), or "" where there is one result.
         index: where the first wrong number is, or None where kind, dtype or shape is wrong.
         got, wanted: the two arrays, where there are two to show; `wrong` marks what differs.
+        text: what came, where another text was expected.
     """
 
     sentence: str
@@ -33,6 +34,7 @@ class Mismatch:
     got: np.ndarray | None = None
     wanted: np.ndarray | None = None
     wrong: np.ndarray | None = None
+    text: str = ""
 
 
 def compare(got: Any, wanted: Any, parts: list[str] = [], zeros_exact: bool = False) -> Mismatch | None:
@@ -52,7 +54,8 @@ def compare(got: Any, wanted: Any, parts: list[str] = [], zeros_exact: bool = Fa
     if wanted is None or isinstance(wanted, (str, bool)):
         if type(got) is type(wanted) and got == wanted:
             return None
-        return Mismatch(f"expected {wanted!r}, got {describe(got)}")
+        text = got if isinstance(got, str) and isinstance(wanted, str) else ""
+        return Mismatch(f"expected {wanted!r}, got {'another text' if text else describe(got)}", text=text)
     return _compare_number(got, wanted)
 
 

@@ -147,6 +147,14 @@ def test_the_data_file_holds_numbers_and_hints_only(folder):
     assert "grader" not in sys.modules.get("utils.check").__dict__
 
 
+def test_a_wrong_text_is_shown(folder, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(folder.parent / "08_translation")
+    with pytest.raises(CheckFailed):
+        run("def translate(model, sentences):\n    return ['the cat\x1b[31m'] * len(sentences)\n\ncheck(translate)")
+    assert "got another text." in (shown := capsys.readouterr().out) and "Your text: “the cat [31m”" in shown
+
+
 @pytest.mark.parametrize("lesson", [name for name in lesson_names() if name > "05"])
 def test_answers_pass_where_nothing_was_carried_that_is_the_courses(lesson, tmp_path):
     """Who has solved all earlier lessons has loaded no stand-in before the first check."""
