@@ -57,17 +57,19 @@ class Links(HTMLParser):
     def handle_starttag(self, tag, attrs):
         marks = dict(attrs)
         self.ids |= {marks.get("id"), marks.get("name")} - {None}
-        self.to += [marks[name] for name in ("href", "src") if marks.get(name)]
+        self.to += [(tag, marks[name]) for name in ("href", "src") if marks.get(name)]
 
 
 def test_every_link_leads_somewhere(pages):
     found = {path: Links(path) for path in pages.rglob("*.html") if "_static" not in path.parts}
     assert len(found) > 15
     for path, links in found.items():
-        for link in links.to:
+        for tag, link in links.to:
             parts = urlsplit(link)
+            if tag == "img" and parts.scheme == "data":
+                continue  # the picture itself
             if parts.scheme or parts.netloc:
-                assert parts.scheme == "https" and "<a " in path.read_text(), link  # cited pages: nothing is loaded
+                assert parts.scheme == "https" and tag == "a", link[:200]  # cited pages: nothing is loaded
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             assert target.exists(), f"{path.name}: {link}"
