@@ -897,7 +897,8 @@ plots.explore(
 # %% [markdown]
 # *Picture: the words in two columns, a line from each word on the left to each on the right, as thick as the
 # weight is large. Point at a word, and only its lines are left, with the weights beside them. With the
-# questions as given visite looks most at Jane and l'Afrique; with your own it looks most at septembre.*
+# questions as given visite looks most at Jane and l'Afrique; with your own it looks most at septembre. Where
+# nothing can be pointed at, as on a page that was saved, the same weights stand in grids.*
 #
 # ### What self-attention cannot see
 #

@@ -888,7 +888,8 @@ plots.explore(my_weights, words, heads=[*questions[:2], my_question], title="Wit
 
 # %% [markdown]
 # *Picture: the words in two columns, a line from each word on the left to each on the right, as thick as the weight
-# is large. Choose a head, and point at a word. In the third head, where?, most lines lead to l'Afrique.*
+# is large. Choose a head, and point at a word. In the third head, where?, most lines lead to l'Afrique. On a saved
+# page there is a grid for each head instead.*
 
 # %% [markdown]
 # ## 8. What heads cost

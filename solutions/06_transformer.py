@@ -1211,7 +1211,7 @@ plots.explore(torch.cat(cross_weights), tgt_words, sentence.split(), title="Wher
 # %% [markdown]
 # *Picture: six English words on the left, five French words on the right, lines as thick as the weights. Choose
 # layer and head, and point at a word. The heads differ; in several of them Jane looks most at visite, and visits at
-# l'Afrique.*
+# l'Afrique. On a saved page there is a grid for each head instead.*
 #
 # A word on the left stands for what the decoder has *read* last; it looks for what it is about to *write*.
 #

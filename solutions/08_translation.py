@@ -934,7 +934,7 @@ plots.explore(
 
 # %% [markdown]
 # *Picture: the steps of the translation on the left, the French words on the right, lines as thick as the weights.
-# Choose layer and head, and point at a step.*
+# Choose layer and head, and point at a step. On a saved page there is a grid for each head instead.*
 #
 # A caution: weights show where information *may* come from. Several layers mix the words before. An alignment is a
 # hint, not an explanation.
