@@ -54,6 +54,8 @@ class Case:
         reading: which facts of the result are compared, where many are right (see `utils.readings`).
     """
 
+    key: Any = None  # what a reading judges by besides the arguments: see `FilesCase`
+
     def __init__(
         self, aspect: str, says: str, *args: Any, probe: str = "call", hidden: bool = False,
         zeros_exact: bool = False, otherwise: str = "", stand_ins: tuple[str, ...] = (), reading: str = "",
@@ -194,7 +196,7 @@ class Exercise:
         questions = [
             Question(
                 case.aspect, case.says, request, outcome, case.zeros_exact, case.otherwise, case.reading,
-                case.key if isinstance(case, FilesCase) else None,
+                case.key,
             )  # fmt: skip
             for case, request, outcome in zip(cases, requests, expected, strict=True)
         ]

@@ -27,7 +27,7 @@ from grader.lessons import COURSE_ROOT, LessonSource, picture_in_words, read_les
 from grader.release import executed_solution
 from grader.site.api import page
 from grader.slides import PACKAGES
-from grader.spec import lesson_names, load_lesson
+from grader.spec import lesson_names, load_lesson, require_lesson
 
 HERE = Path(__file__).parent
 MATHJAX = "mathjax/es5/tex-svg.js"  # all that draws formulas, in one file
@@ -108,7 +108,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Builds the site."""
     for name in args.lessons:
-        if name not in lesson_names():
-            raise GraderError(f"there is no lesson {name!r}; there are {', '.join(lesson_names())}")
+        require_lesson(name)
     print(site(args.lessons))
     return 0

@@ -33,7 +33,7 @@ from grader.errors import GraderError
 from grader.lessons import BEGIN, COURSE_ROOT, END, LessonSource, picture_in_words, read_lesson
 from grader.release import executed_solution
 from grader.slides.notes import Notes, page, read_notes
-from grader.spec import Lesson, lesson_names, load_lesson
+from grader.spec import Lesson, lesson_names, load_lesson, require_lesson
 from utils.checkset import SUFFIX
 
 HERE = Path(__file__).parent
@@ -265,8 +265,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Builds the decks and the instructors' pages."""
     for name in args.lessons:
-        if name not in lesson_names():
-            raise GraderError(f"there is no lesson {name!r}; there are {', '.join(lesson_names())}")
+        require_lesson(name)
     for path in slides(args.lessons):
         print(path)
     return 0

@@ -18,7 +18,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, sync_playwright
 
-from grader.lessons import COURSE_ROOT
+from grader.lessons import COURSE_ROOT, read_lesson
+from grader.release import execute_solutions, stage
+from grader.spec import load_lesson
+from utils.checkset import SUFFIX
 
 LAPTOP = {"width": 1280, "height": 800}
 SCREENSHOTS = COURSE_ROOT / "build" / "screenshots"
@@ -134,6 +137,12 @@ def page(chromium: Browser) -> Iterator[Page]:
     page.on("console", note)
     yield page
     context.close()
+
+
+def execute_lesson(name: str, root: Path) -> None:
+    """Executes a lesson with its solutions in, as `make release` does, below another folder than the course's."""
+    data = (COURSE_ROOT / "notebooks" / name / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+    execute_solutions(stage(read_lesson(name), load_lesson(name)), data, root / "build" / "solutions" / name)
 
 
 class Notebook:

@@ -15,12 +15,11 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from grader.errors import GraderError
-from grader.lessons import COURSE_ROOT, read_lesson
-from grader.release import execute_solutions, stage
+from grader.lessons import COURSE_ROOT
 from grader.site import site
-from grader.spec import lesson_names, load_lesson
+from grader.spec import lesson_names
+from tests.browser.conftest import execute_lesson
 from tests.test_leaks import solution_lines
-from utils.checkset import SUFFIX
 
 # The Web Content Accessibility Guidelines' rules, and headings in order; how the theme lays out its frame is its own.
 RULES = {
@@ -35,8 +34,7 @@ def built(names, root):
     """The site with some lessons, from lessons executed anew."""
     shutil.copytree(COURSE_ROOT / "solutions", root / "solutions")
     for name in names:
-        data = (COURSE_ROOT / "notebooks" / name / f"{name}{SUFFIX}").read_text(encoding="utf-8")
-        execute_solutions(stage(read_lesson(name), load_lesson(name)), data, root / "build" / "solutions" / name)
+        execute_lesson(name, root)
     return site(names, root).parent
 
 

@@ -6,11 +6,10 @@ import pytest
 
 from grader.errors import GraderError
 from grader.lessons import COURSE_ROOT, read_lesson
-from grader.release import execute_solutions, stage
 from grader.slides import instructors_page, shown, slides
 from grader.slides.notes import read_notes
 from grader.spec import lesson_names, load_lesson
-from utils.checkset import SUFFIX
+from tests.browser.conftest import execute_lesson
 
 SLIDE = {"width": 1280, "height": 720}
 SHORT = "01_self_attention"
@@ -43,8 +42,7 @@ def root(tmp_path_factory):
 
 def built(name, root):
     """A lesson's deck, from the lesson executed anew."""
-    data = (COURSE_ROOT / "notebooks" / name / f"{name}{SUFFIX}").read_text(encoding="utf-8")
-    execute_solutions(stage(read_lesson(name), load_lesson(name)), data, root / "build" / "solutions" / name)
+    execute_lesson(name, root)
     return slides([name], root)[0]
 
 

