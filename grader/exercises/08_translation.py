@@ -308,10 +308,28 @@ class padded_with_zero(Greedy):
         return new.masked_fill(ended, 0)
 
 
-@greedy_mistake("Every row is begun with 1, or ends at 2, whatever `bos_id` and `eos_id` are.")
+@greedy_mistake("max_len is not looked at: rows that do not end go on and on. Stop when the ids are max_len long.")
+class max_len_ignored(Greedy):
+    def is_over(self, ids, ended):
+        return bool(ended.all())
+
+
+@greedy_mistake("Every row is begun with 1 and ends at 2, whatever `bos_id` and `eos_id` are.")
 class ids_taken_for_granted(Greedy):
     def __init__(self, model, src_ids, bos_id, eos_id, max_len):
         super().__init__(model, src_ids, 1, 2, max_len)
+
+
+@greedy_mistake("Every row is begun with 1, whatever `bos_id` is.")
+class bos_taken_for_granted(Greedy):
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len):
+        super().__init__(model, src_ids, 1, eos_id, max_len)
+
+
+@greedy_mistake("Every row ends at 2, whatever `eos_id` is.")
+class eos_taken_for_granted(Greedy):
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len):
+        super().__init__(model, src_ids, bos_id, 2, max_len)
 
 
 @greedy_mistake("Your translations begin with EOS. They begin with `bos_id`.")
@@ -345,7 +363,7 @@ class target_in_the_place_of_the_source(Greedy):
         return self.model.generator(self.model.decode(ids, memory, ids)[:, -1])
 
 
-@greedy_mistake("The ids are made on the CPU, wherever the model lies. On a graphics card this fails: make them with `device=src_ids.device`.")
+@greedy_mistake("Something is made on the CPU, wherever the model lies: the ids, or what notes which rows have ended. A graphics card needs `device=src_ids.device`.")
 class made_on_the_cpu(Greedy):
     def begin(self):
         return torch.full((len(self.src_ids), 1), self.bos_id)
@@ -368,12 +386,16 @@ def beam_search(rng):
     yield ask("beam of one", "another hypothesis, up to its end", longer, "best", True)
     unusual = drawn(rng, ("1111", 4), ids=UNUSUAL, **one)
     yield ask("beam of one", "one hypothesis, other numbers for padding, BOS and EOS", unusual, "best")
+    yield ask("beam of one", "one hypothesis that ends while others would go on", going_on(rng), "best")
     for hidden in (False, True):
         settings = searched(rng, hangs_on_the_penalty)
         for power in (0.0, 2.0):
             says = f"all continuations, length_penalty {power:g}"
             yield ask("length penalty", says, settings, "best", hidden, options={"length_penalty": power})
-        yield ask("best of all", "a beam as wide as all continuations", searched(rng, needs_a_search), "best", hidden)
+        wide = "a beam as wide as all continuations"
+        yield ask("best of all", wide, searched(rng, needs_a_search), "best", hidden)
+        yield ask("best of all", f"{wide}, the best one begins with the second choice", searched(rng, begins_otherwise), "best", hidden)
+        yield ask("best of all", f"{wide}, the best one does not end", searched(rng, is_cut), "best", hidden)
     for beam_size, marks, ids, hidden in ((2, "1111", USUAL, False), (3, "11", USUAL, False), (4, "111", UNUSUAL, True)):
         settings = of_several_lengths(rng, beam_size, marks, ids)
         yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
@@ -393,32 +415,50 @@ def searched(rng, is_fit):
                 return settings | {"src": row[None]}
 
 
-def hangs_on_the_penalty(totals, lengths, has_end, follows, greedy):
+def hangs_on_the_penalty(totals, lengths, has_end, most_probable):
     """Whether the best translation is longer with a larger length penalty (for the arguments see `every_translation`)."""
-    short, long = (best_place(totals, lengths, has_end, power) for power in (0.0, 2.0))
-    return short is not None and long is not None and 1 < lengths[short] < lengths[long]
+    short, long = (best_place(totals, lengths, power) for power in (0.0, 2.0))
+    if short is None or long is None or not (has_end[short] and has_end[long]):
+        return False
+    return 1 < lengths[short] < lengths[long]
 
 
-def needs_a_search(totals, lengths, has_end, follows, greedy):
+def needs_a_search(totals, lengths, has_end, most_probable):
     """Whether the best translation takes a word that is not the most probable one after a first word has been chosen;
     and if only the most probable ones were taken there, another first word would be better than the most probable one.
     """
-    scores = totals / ((5 + lengths) / 6) ** 0.6
+    scores, follows, greedy = with_penalty(totals, lengths), most_probable[:, 1:].all(dim=1), most_probable.all(dim=1)
     if not has_end[greedy].all() or scores[follows].max() - scores[greedy] < CLEAR:
         return False
-    place = best_place(totals, lengths, has_end, 0.6)
-    return place is not None and not follows[place]
+    place = best_place(totals, lengths)
+    return place is not None and has_end[place] and not follows[place]
 
 
-def best_place(totals, lengths, has_end, power):
-    """The place of the best translation; None where it has no end, or another one is nearly as good."""
-    (first, second), (place, _) = (totals / ((5 + lengths) / 6) ** power).topk(2)
-    return place if first - second > CLEAR and has_end[place] else None
+def begins_otherwise(totals, lengths, has_end, most_probable):
+    """Whether the best translation begins with a word that is not the most probable one; neither is the end."""
+    place, first = best_place(totals, lengths), most_probable[:, 0]
+    return place is not None and has_end[place] and min(lengths[place], lengths[first].min()) > 1 and not first[place]
+
+
+def is_cut(totals, lengths, has_end, most_probable):
+    """Whether the best translation is one that does not end."""
+    place = best_place(totals, lengths)
+    return place is not None and not has_end[place]
+
+
+def with_penalty(totals, lengths, power=0.6):
+    return totals / ((5 + lengths) / 6) ** power
+
+
+def best_place(totals, lengths, power=0.6):
+    """The place of the best translation; None where another one is nearly as good."""
+    (first, second), (place, _) = with_penalty(totals, lengths, power).topk(2)
+    return place if first - second > CLEAR else None
 
 
 def every_translation(settings, src):
-    """For each source sentence all that can be said, in vectors: the sums of log-probabilities, the numbers of ids
-    after BOS, whether they end; whether each word is the most probable one there, but for the first, and all of them.
+    """For each source sentence all that can be said, in tensors: the sums of log-probabilities, the numbers of ids
+    after BOS, whether they end, and at each place whether the word is the most probable one there (or none).
     """
     special, n_words, room = settings["ids"], settings["tgt_words"], settings["max_len"] - 1
     said = torch.cartesian_prod(*[torch.arange(n_words)] * room)
@@ -431,25 +471,45 @@ def every_translation(settings, src):
         logits = model_of(settings)(src.repeat_interleave(len(said), dim=0), tgt_ids.repeat(len(src), 1))
     for log_p in logits.log_softmax(dim=-1).unflatten(0, (len(src), len(said))):
         totals = log_p.gather(-1, said[..., None])[..., 0].masked_fill(behind, 0).sum(dim=1)
-        most_probable = (log_p.argmax(dim=-1) == said) | behind
-        yield totals, (~behind).sum(dim=1), has_end, most_probable[:, 1:].all(dim=1), most_probable.all(dim=1)
+        yield totals, (~behind).sum(dim=1), has_end, (log_p.argmax(dim=-1) == said) | behind
+
+
+def going_on(rng):
+    """Settings for a beam of one that ends, where a search that did not end with it would find something better."""
+    while True:
+        settings = drawn(rng, ("111", 3), more=[1], length_penalty=2.0)
+        (right, _), *_ = hypotheses(settings)
+        (longer, _), *_ = searched_by(ended_ones_take_no_place, settings)
+        if longer != right:
+            return settings
 
 
 def of_several_lengths(rng, beam_size, marks, ids):
-    """Settings for which a search finds hypotheses of several lengths; at least one of them ends."""
+    """Settings for which a search finds hypotheses of several lengths; at least one of them ends. And of two it would
+    hand in one half done if it stopped as soon as two have ended.
+    """
     while True:
         settings = drawn(rng, (marks, CUT), ids=ids, max_len=6, more=[beam_size])
         found = hypotheses(settings)
         ended = [ids[-1] == settings["ids"]["eos"] for ids, _ in found]
         if len({len(ids) for ids, _ in found}) > 1 and any(ended) and not ended[0]:
-            return settings
+            stopped = searched_by(stops_half_done_when_as_many_have_ended, settings)
+            if beam_size > 2 or any(settings["ids"]["eos"] not in ids and len(ids) < 6 for ids, _ in stopped):
+                return settings
 
 
-def hypotheses(settings, **options):
+def hypotheses(settings):
+    return LESSON.reference("beam_search")(*arguments(settings), **settings["options"])
+
+
+def searched_by(kind, settings):
+    """What a wrong variation of `Beam` finds."""
+    return kind(*arguments(settings), **settings["options"]).run()
+
+
+def arguments(settings):
     ids, (beam_size,) = settings["ids"], settings["more"]
-    return LESSON.reference("beam_search")(
-        model_of(settings), settings["src"], ids["bos"], ids["eos"], settings["max_len"], beam_size, **options
-    )
+    return model_of(settings), settings["src"], ids["bos"], ids["eos"], settings["max_len"], beam_size
 
 
 class Beam:
@@ -615,6 +675,24 @@ class each_continued_by_its_best_word(Beam):
         return [([*ids, word], total) for (ids, _), word, total in zip(alive, best.indices.tolist(), best.values.tolist())]
 
 
+@beam_mistake("Only the best hypothesis is continued at each step. All of them are: `p // vocab` tells whose continuation a place is.")
+class best_one_alone_continued(Beam):
+    def continued(self, alive, totals):
+        return super().continued(alive[:1], totals[:1])
+
+
+@beam_mistake("Continuations that end take no place in the beam, so that others come in behind them. The beam_size best are kept first; then those that end are set aside.")
+class ended_ones_take_no_place(Beam):
+    def continued(self, alive, totals):
+        flat, vocab, kept, going = totals.flatten(), totals.shape[1], [], 0
+        for place in flat.argsort(descending=True).tolist():
+            if going == self.beam_size:
+                break
+            kept.append(([*alive[place // vocab][0], place % vocab], flat[place].item()))
+            going += place % vocab != self.eos_id
+        return kept
+
+
 @beam_mistake("The beam begins with BOS several times, so that all hypotheses stay alike. Begin with one: `[bos_id]`.")
 class begins_with_copies(Beam):
     def begin(self):
@@ -669,6 +747,12 @@ class stops_half_done(Beam):
         return bool(finished) or super().is_over(alive, finished)
 
 
+@beam_mistake("The search stops when beam_size hypotheses have ended, and those that have not are handed in half done. Go on while there are any.")
+class stops_half_done_when_as_many_have_ended(Beam):
+    def is_over(self, alive, finished):
+        return len(finished) >= self.beam_size or super().is_over(alive, finished)
+
+
 @beam_mistake("EOS is not looked for: everything goes on up to max_len.")
 class end_not_looked_for(Beam):
     def parted(self, pairs):
@@ -684,6 +768,12 @@ class unfinished_ones_dropped(Beam):
         return finished
 
 
+@beam_mistake("As soon as one hypothesis has ended, those that are unfinished at max_len are dropped. They compete as they are.")
+class unfinished_ones_dropped_for_finished_ones(Beam):
+    def competing(self, finished, alive):
+        return finished or alive
+
+
 @beam_mistake("One id more than max_len may come out. BOS counts too.")
 class max_len_does_not_count_bos(Beam):
     def is_over(self, alive, finished):
@@ -696,10 +786,22 @@ class stops_one_id_early(Beam):
         return not alive or len(alive[0][0]) >= self.max_len - 1
 
 
-@beam_mistake("Every hypothesis begins with 1, or ends at 2, whatever `bos_id` and `eos_id` are.")
+@beam_mistake("Every hypothesis begins with 1 and ends at 2, whatever `bos_id` and `eos_id` are.")
 class bos_and_eos_taken_for_granted(Beam):
     def __init__(self, model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
         super().__init__(model, src_ids, 1, 2, max_len, beam_size, length_penalty)
+
+
+@beam_mistake("Every hypothesis begins with 1, whatever `bos_id` is.")
+class bos_always_1(Beam):
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+        super().__init__(model, src_ids, 1, eos_id, max_len, beam_size, length_penalty)
+
+
+@beam_mistake("Every hypothesis ends at 2, whatever `eos_id` is.")
+class eos_always_2(Beam):
+    def __init__(self, model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+        super().__init__(model, src_ids, bos_id, 2, max_len, beam_size, length_penalty)
 
 
 # ------------------------------------------------------------------------ ... mistakes: how it is scored

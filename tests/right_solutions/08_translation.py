@@ -186,6 +186,27 @@ def beam_search__finished_ones_keep_their_places(model, src_ids, bos_id, eos_id,
     return sorted(scored, key=lambda pair: pair[1], reverse=True)
 
 
+def beam_search__narrower_with_every_end(model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+    """One that has ended keeps its place for good, so that fewer and fewer go on."""
+    alive, finished = [([bos_id], 0.0)], []
+    with looking_on(model):
+        memory = model.encode(src_ids)
+        for _ in range(max_len - 1):
+            candidates = []
+            for ids, total in alive:
+                hidden = model.decode(torch.tensor([ids], device=src_ids.device), memory, src_ids)
+                log_p = model.generator(hidden)[0, -1].log_softmax(-1).tolist()
+                candidates += [([*ids, word], total + p) for word, p in enumerate(log_p)]
+            candidates.sort(key=lambda pair: pair[1], reverse=True)
+            alive = []
+            for ids, total in candidates[: beam_size - len(finished)]:
+                (finished if ids[-1] == eos_id else alive).append((ids, total))
+            if not alive:
+                break
+    scored = [(ids, total / ((5 + len(ids) - 1) / 6) ** length_penalty) for ids, total in finished + alive]
+    return sorted(scored, key=lambda pair: pair[1], reverse=True)
+
+
 class CachedAttention__einsum_and_lists(nn.Module):
     """Layers in a loop; a cache that is a list."""
 
