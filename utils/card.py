@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 
+from utils.checkset import UNCHANGED
 from utils.compare import Mismatch
 from utils.judge import Verdict
 from utils.values import printable
@@ -42,7 +43,8 @@ class Card:
         elif verdict.status == "passed":
             told = "all checks pass"
         else:
-            told = f"{sum(map(bool, verdict.aspects.values()))} of {len(verdict.aspects)} aspects pass"
+            known = [passed for passed in verdict.aspects.values() if passed is not None]
+            told = f"{sum(known)} of {len(known)} aspects pass"
             if verdict.score == 0:
                 told = f"not right yet, “{self._first()}” comes first"
         points = f" ({verdict.score:g} of {verdict.checkset.max_score:g} points)" if self.graded else ""
@@ -94,11 +96,18 @@ class Card:
                 notes.append(("Your text", f"“{printable(text)[:MAX_TEXT]}”"))
         if verdict.mistake:
             notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
+        if verdict.status != "missing" and (later := self._not_asked()):
+            notes.append(("Not asked here", f"{', '.join(later)}. That comes when your notebook is graded."))
         if verdict.stood_in:
             names = " and ".join(verdict.stood_in)
             told = f"yours does not pass its own check, and a mistake costs once. Look at {names} first"
             notes.append(("Note", f"checked with the course's own {names} in the place of yours: {told}."))
         return notes
+
+    def _not_asked(self) -> list[str]:
+        """The aspects that no question is about."""
+        asked = {question.aspect for question in self.verdict.checkset.questions} | {UNCHANGED}
+        return [aspect for aspect in self.verdict.aspects if aspect not in asked]
 
     def _first(self) -> str:
         """The aspect of the question that went wrong first: the card tells of that one."""

@@ -32,7 +32,7 @@ class Verdict:
 
     Attributes:
         status: passed, partial, failed, error, timeout or missing.
-        aspects: for each aspect whether it passed; None where that cannot be told.
+        aspects: for each aspect whether it passed; None where that cannot be told, or was not asked.
         failure: the first thing that went wrong, None when all passed.
         mistake: the known wrong solution that gives the same answers, where there is one.
         stood_in: earlier exercises that a stand-in was put in for, so that their mistakes cost once.
@@ -103,11 +103,12 @@ def evaluate(checkset: CheckSet, ask: Callable[[dict[str, Any]], dict[str, Any]]
 def judge(checkset: CheckSet, outcomes: list[dict[str, Any]]) -> Verdict:
     """The verdict on `outcomes`, one for each of the check set's questions.
 
-    An aspect passes when all its questions do. The first aspect is what the exercise is about: where
-    it fails, the score is 0.
+    An aspect passes when all its questions do; of one that no question is about nothing is known. The first
+    aspect is what the exercise is about: where it fails, the score is 0.
     """
     failures = [_failure(q, outcome, checkset) for q, outcome in zip(checkset.questions, outcomes, strict=True)]
-    passed: dict[str, bool | None] = dict.fromkeys(checkset.aspects, True)
+    asked = {UNCHANGED, *(question.aspect for question in checkset.questions)}
+    passed = {aspect: True if aspect in asked else None for aspect in checkset.aspects}
     for question, outcome, failure in zip(checkset.questions, outcomes, failures):
         if failure is not None:
             passed[question.aspect] = False
@@ -118,13 +119,13 @@ def judge(checkset: CheckSet, outcomes: list[dict[str, Any]]) -> Verdict:
         passed[UNCHANGED] = None  # of calls that failed, or did something else, it says nothing
     score = float(sum(points for name, points in checkset.aspects.items() if passed[name])) if passed[core] else 0.0
     first = next((failure for failure in failures if failure is not None), None)
-    if first is None and not all(passed.values()):
+    if first is None and False in passed.values():
         changing = next(q for q, outcome in zip(checkset.questions, outcomes) if outcome.get("changed"))
         first = Failure(changing.says, "the right result, but the call changed an array it was given: make a new one")
     return Verdict(
         checkset,
         score,
-        _status(score, checkset, outcomes, failures),
+        _status(score, passed, outcomes, failures),
         passed,
         first,
         recognise(checkset, outcomes, failures) if first else None,
@@ -166,8 +167,8 @@ def in_plain_words(message: str) -> str:
     )
 
 
-def _status(score: float, checkset: CheckSet, outcomes: list[dict], failures: list[Failure | None]) -> str:
-    if score == checkset.max_score:
+def _status(score: float, passed: dict[str, bool | None], outcomes: list[dict], failures: list[Failure | None]) -> str:
+    if False not in passed.values():
         return "passed"
     if score > 0:
         return "partial"

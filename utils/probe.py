@@ -23,6 +23,7 @@ which can thereby only make up the result of its own function.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ from utils.needing_torch import part
 from utils.values import Tensor, plain
 
 MAX_MESSAGE = 500
+_LOCALS = re.compile(r"[\w.]*<locals>\.")  # Python's way of telling where a function was made
 
 
 class Unfit(Exception):
@@ -305,7 +307,7 @@ def _text_of(error: BaseException) -> str:
         text = str(error)
     except Exception:  # an exception class of the student's own may fail here
         text = ""
-    return str(text)[:MAX_MESSAGE] if type(text) is str else ""
+    return _LOCALS.sub("", text)[:MAX_MESSAGE] if type(text) is str else ""
 
 
 def _article(noun: str) -> str:

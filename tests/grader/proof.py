@@ -45,7 +45,7 @@ def verdict(exercise: Exercise, questions: CheckSet, answer: Callable) -> Verdic
 
 
 def is_caught(found: Verdict) -> bool:
-    return found.score < found.checkset.max_score
+    return found.status != "passed"
 
 
 def is_named(found: Verdict, known: Misconception) -> bool:
@@ -61,7 +61,7 @@ def page() -> str:
         "",
         "Written by `make mistakes`. Each exercise is given right answers written in different ways and all the",
         "wrong ones that the grader knows; each is judged on the inputs that learners see and on those of three",
-        "other seeds. *Caught*: less than full marks for every one of these inputs. *Named*: told by its own name",
+        "other seeds. *Caught*: not passed for any of these inputs. *Named*: told by its own name",
         "for every one. *Accused*: a right answer that lost a point or was called a mistake for any of them.",
         "",
         "| exercise | right answers | accused | wrong answers | caught | named |",

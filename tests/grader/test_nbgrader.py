@@ -10,7 +10,7 @@ import nbformat
 from nbgrader.api import Gradebook
 
 from grader.demo import submission
-from grader.lessons import COURSE_ROOT
+from grader.lessons import COURSE_ROOT, read_lesson
 
 LESSON = "01_self_attention"
 ANSWERS = COURSE_ROOT / "grader" / "demo" / "answers" / LESSON
@@ -64,3 +64,11 @@ def test_nbgrader_with_our_executor_gives_these_scores_and_safe_feedback(tmp_pat
     page = (tmp_path / "feedback" / "emil" / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
     assert "Softmax over axis 0" in page
     assert "grader.stock" not in page and "HIDDEN" not in page
+
+
+def test_plain_nbgrader_takes_the_courses_pieces_for_none_of_the_students():
+    """A model to decode with is the course's, made of the library calls that a student may not make."""
+    answer = read_lesson("08_translation").solutions["greedy_decode"]
+    program = f"import grader.stock\n{answer}\nassert grader.stock.grade('08_translation', 'greedy_decode', globals()) == 7"
+    done = subprocess.run([sys.executable, "-c", f"import torch\n{program}"], cwd=COURSE_ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout

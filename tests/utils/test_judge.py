@@ -78,6 +78,14 @@ def test_without_the_first_aspect_the_others_earn_nothing():
     assert "not right yet, “rows” comes first" in Card(found).headline() and f"– {UNCHANGED}" in Card(found).text()
 
 
+def test_an_aspect_that_is_not_asked_about_has_not_passed():
+    questions = [question for question in CHECKSET.questions if question.aspect == "rows"]
+    one = CheckSet("total", CHECKSET.aspects, questions, [])
+    found = evaluate(one, lambda request: probe.run({"total": lambda x: x.sum(axis=-1)}, request))
+    assert found.status == "passed" and found.aspects["columns"] is None and found.score < one.max_score
+    assert "– columns" in Card(found).text() and "Not asked here: columns." in Card(found).text()
+
+
 def test_the_headline_names_the_aspect_that_the_card_tells_of():
     found = verdict(lambda x: np.zeros(1))
     other = next(question for question in found.checkset.questions if question.aspect == "columns")

@@ -86,3 +86,11 @@ def test_a_librarys_own_not_implemented_error_is_an_error_of_the_answer():
 
     outcome = probe.run({"f": f}, {"name": "f", "args": [1.0]})
     assert outcome == {"status": "error", "type": "NotImplementedError", "message": "add is not implemented for Bool"}
+
+
+def test_an_error_says_nothing_of_where_a_function_was_made():
+    def total(x, axis):
+        return x
+
+    outcome = probe.run({"total": total}, {"name": "total", "args": [1]})
+    assert outcome["message"] == "total() missing 1 required positional argument: 'axis'"
