@@ -380,9 +380,12 @@ print(f"better: {' '.join(better):<60} {probability(better):.3f}")
 # 1. Begin with one hypothesis: `<bos>`, with the sum 0.
 # 2. Continue **each** hypothesis with **each** word. The sum of the logarithms grows by the word's $\log p$.
 #    (Products of probabilities become sums of logarithms, which do not underflow.)
-# 3. Of all these continuations keep the `beam_size` best. One that ends with `<eos>` is **finished** and set
-#    aside. The others go on.
+# 3. Of all these continuations keep the `beam_size` best. Among them one that ends with `<eos>` is **finished**
+#    and set aside. The others go on.
 # 4. Stop when none is left that goes on, or at `max_len`. What is unfinished then counts as it is.
+#
+# The next step keeps `beam_size` again. (Some let the beam get narrower with each finished one. That is right
+# here, too.)
 #
 # At the end the hypotheses compete. A longer sentence has more factors below 1, so its sum is lower, good or
 # not. To be fair, the sum is divided by a **length penalty** (Wu and others, 2016):
@@ -716,7 +719,7 @@ plots.lines(
 # Translate all sentences together, with your `greedy_decode`. No translation needs more than 30 ids.
 #
 # When you hand in your notebook, `translate` is also called with **your own weights**, on sentences that you
-# have not seen. Section 9 tells more.
+# have not seen. Section 9 tells more. The check below cannot ask that, so its card has a – there.
 #
 # <details><summary>Hint 1: four lines</summary>
 #
