@@ -16,7 +16,7 @@ from nbgrader.preprocessors import (
 from grader.executor import TwoSidedExecute
 from grader.release import STUB
 from grader.submission import RepairSubmission
-from grader.transport import CarefulCsvExport, CarefulExtractor, careful_with_submissions
+from grader.transport import CarefulCollect, CarefulCsvExport, CarefulExtractor, careful_with_submissions
 
 c = get_config()  # noqa: F821
 
@@ -47,4 +47,5 @@ c.Autograde.autograde_preprocessors = [
 # Whatever comes with a notebook is chosen by who hands it in.
 careful_with_submissions()
 c.ZipCollectApp.extractor_plugin = CarefulExtractor
+c.ExchangeFactory.collect = CarefulCollect
 c.ExportApp.plugin_class = CarefulCsvExport

@@ -212,11 +212,16 @@ def _clean_cell(cell: Any, index: int) -> NotebookNode:
     return nbformat.from_dict(made | _MORE[kind])
 
 
-def read_regular_file(path: Path, most: int) -> bytes:
+def read_regular_file(path: Path, most: int, owner: int | None = None) -> bytes:
     """A file's bytes, read without following a link and without waiting for a pipe's other end.
 
+    Args:
+        path: the file.
+        most: how many bytes it may have.
+        owner: whose it has to be, as a user id; None: anybody's.
+
     Raises:
-        GraderError: it is no regular file of its own, or has more than `most` bytes.
+        GraderError: it is no regular file of its own, somebody else's, or larger.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -229,6 +234,8 @@ def read_regular_file(path: Path, most: int) -> bytes:
             raise GraderError(f"{readable(path.name)} is no regular file")
         if status.st_nlink > 1:
             raise GraderError(f"{readable(path.name)} is a hard link: expected a file of its own")
+        if owner not in (None, status.st_uid):
+            raise GraderError(f"{readable(path.name)} belongs to somebody else")
         if status.st_size > most:
             raise GraderError(f"{readable(path.name)} is too large: {status.st_size} bytes, at most {most} are read")
         with open(descriptor, "rb", closefd=False) as file:

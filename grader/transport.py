@@ -1,19 +1,23 @@
 """What comes with a submission besides its notebook: files, archives, times, names. All of it is chosen by who hands in.
 
 Set in `nbgrader_config.py`, so that nbgrader's own commands and formgrader's buttons are as careful:
-`careful_with_submissions()`, `CarefulExtractor` and `CarefulCsvExport`.
+`careful_with_submissions()`, `CarefulExtractor`, `CarefulCollect` and `CarefulCsvExport`.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
 import mimetypes
 import os
+import pwd
+import secrets
 import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from functools import wraps
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -22,12 +26,14 @@ import nbgrader.converters.base
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import ExchangeError
+from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.plugins import ExportPlugin
 from nbgrader.plugins.zipcollect import ExtractorPlugin
 from nbgrader.utils import parse_utc
 
 from grader.errors import GraderError
-from grader.submission import read_regular_file, readable
+from grader.submission import MAX_NOTEBOOK_BYTES, read_regular_file, readable
 
 MAX_FILES, MAX_FILES_BYTES = 1000, 64 << 20  # beside one notebook
 MAX_SENTENCES = 10
@@ -224,6 +230,76 @@ def _inside(name: str) -> PurePosixPath | None:
     plain = name.isprintable() and ":" not in name and len(name) <= 500 and len(path.parts) <= 20
     stays = not path.is_absolute() and ".." not in path.parts
     return path if plain and stays and path.name != "timestamp.txt" else None
+
+
+# ------------------------------------------------------------------------------------------- exchange
+
+
+class CarefulCollect(ExchangeCollect):
+    """nbgrader's `collect`, for an exchange where anybody may put in what he likes.
+
+    A submission counts for the account that owns its folder, whatever name stands on it: nbgrader would only warn.
+    Of the files those are taken that are regular and the student's own; what cannot be read costs nobody else.
+    """
+
+    def _path_to_record(self, path: str) -> dict[str, Any]:
+        try:
+            record = super()._path_to_record(path)
+            if not self.check_owner or _owner(Path(path)) == record["username"]:
+                return record
+            problem = f"it is not a folder of {record['username']}'s"
+        except (ExchangeError, ValueError, OverflowError):
+            problem = "its name tells no student and no time"
+        name = os.path.basename(path)
+        self.log.warning("%s was passed over: %s", readable(name), readable(problem))
+        return {"username": "", "filename": name, "timestamp": datetime.datetime.min}
+
+    def copy_files(self) -> None:
+        self.src_records = [record for record in self.src_records if record["username"]]
+        super().copy_files()
+
+    def do_copy(self, src: str, dest: str, log: Any = None) -> None:
+        target = Path(dest)
+        target.mkdir(parents=True)
+        try:
+            owner = os.lstat(src).st_uid if self.check_owner else None
+            for sentence in _take(Path(src), target, owner, self.coursedir.ignore):
+                self.log.warning("%s: %s", readable(src), sentence)
+        except (OSError, RecursionError) as error:
+            self.log.warning("%s was not collected as a whole: %s", readable(src), readable(str(error)))
+        # nbgrader gives no feedback to anybody where one submission is without these
+        for name, text in {"timestamp.txt": Path(src).name.split("+")[2], "submission_secret.txt": secrets.token_hex(64)}.items():
+            if not (target / name).exists():
+                (target / name).write_text(text, encoding="utf-8")
+
+
+def _owner(folder: Path) -> str:
+    """The account that a folder belongs to; none for what is no folder."""
+    status = folder.lstat()
+    try:
+        return pwd.getpwuid(status.st_uid).pw_name if stat.S_ISDIR(status.st_mode) else ""
+    except KeyError:
+        return ""
+
+
+def _take(folder: Path, target: Path, owner: int | None, ignored: list[str]) -> Iterator[str]:
+    """Copies the notebooks of a folder and the files beside them; a sentence on each that is left out."""
+    kept, sentences = sort_out(folder)
+    yield from sentences
+    room = MAX_FILES_BYTES + MAX_NOTEBOOK_BYTES
+    notebooks = [path for path in _below(folder) if path.suffix == ".ipynb"]
+    for path in [*notebooks[:MAX_FILES], *kept]:
+        name = path.relative_to(folder)
+        if any(fnmatch(part, pattern) for part in name.parts for pattern in ignored):
+            continue
+        try:
+            data = read_regular_file(path, min(room, MAX_NOTEBOOK_BYTES), owner)
+        except GraderError as error:
+            yield str(error)
+            continue
+        room -= len(data)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(data)
 
 
 # --------------------------------------------------------------------------------------------- export

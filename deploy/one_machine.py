@@ -1,0 +1,210 @@
+"""A class on this machine, to try it out: accounts, an environment, the course, an exchange, JupyterHub. Needs root.
+
+    make hub            sets it up and starts it
+    make hub-remove     takes all of it away again
+
+Each step is what README.md beside this file tells to do on a real host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.bundle import bundle
+from grader.errors import GraderError
+from grader.lessons import COURSE_ROOT
+
+DEPLOY = Path(__file__).resolve().parent
+ENVIRONMENT = Path("/opt/transformer-class")  # not in the checkout: students have no business there
+OURS = "transformer class"  # marks the accounts that were made here
+PARTS = ("solutions", "grader", "utils", "notebooks", "build/source", "nbgrader_config.py", "pyproject.toml", "requirements.txt")
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """Who is in a class, and the folder with its settings and its exchange."""
+
+    folder: Path = Path("/srv/transformer-class")
+    instructor: str = "instructor"
+    students: tuple[str, ...] = ("ada", "boris", "chloe")
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        return (self.instructor, *self.students)
+
+    @property
+    def exchange(self) -> Path:
+        return self.folder / "exchange"
+
+    @property
+    def course(self) -> Path:
+        """Readable for the instructor alone."""
+        return Path(pwd.getpwnam(self.instructor).pw_dir) / "transformer"
+
+
+def set_up(room: Classroom) -> None:
+    """Makes all that a class needs; what is there already stays, submissions and grades with it.
+
+    Raises:
+        GraderError: this is not root, or somebody else has one of the names.
+    """
+    if os.name != "posix" or os.getuid() != 0:
+        raise GraderError("a class needs accounts of its own, which only root may make: run `sudo make hub`")
+    make_environment()
+    make_accounts(room)
+    put_settings(room)
+    make_exchange(room)
+    put_course(room)
+
+
+def make_environment() -> None:
+    """A virtual environment that all can read: JupyterHub, the course's requirements, `utils`; neither grader nor solutions."""
+    python = ENVIRONMENT / "bin" / "python"
+    wanted = [line for line in (COURSE_ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("-e")]
+    wanted += (DEPLOY / "requirements.txt").read_text().splitlines()
+    if _is_new("installed", "\n".join(wanted)):
+        print(f"Installing what a class needs into {ENVIRONMENT} (once, some minutes) ...", flush=True)
+        _run(sys.executable, "-m", "venv", ENVIRONMENT)
+        list_of_all = ENVIRONMENT / "requirements.txt"
+        list_of_all.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+        _run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list_of_all)
+        _keep("installed", "\n".join(wanted))
+    package = (DEPLOY / "package.json").read_text()
+    if _is_new("proxy/installed", package):
+        (ENVIRONMENT / "proxy").mkdir(exist_ok=True)
+        shutil.copy(DEPLOY / "package.json", ENVIRONMENT / "proxy")
+        options = "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"
+        _run("npm", "install", "--prefix", ENVIRONMENT / "proxy", *options)
+        _keep("proxy/installed", package)
+    students_zip = bundle()
+    if _is_new("bundled", students_zip.read_bytes().hex()):
+        options = "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--force-reinstall"
+        _run(python, "-m", "pip", "install", *options, students_zip)
+        _keep("bundled", students_zip.read_bytes().hex())
+
+
+def make_accounts(room: Classroom) -> None:
+    """System accounts whose homes nobody else can enter."""
+    for name in room.people:
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            _run("useradd", "--create-home", "--shell", "/bin/bash", "--comment", OURS, name)
+            account = pwd.getpwnam(name)
+        if account.pw_gecos != OURS:
+            raise GraderError(f"there is an account {name} on this machine already: this class is to try it out elsewhere")
+        Path(account.pw_dir).chmod(0o700)
+
+
+def put_settings(room: Classroom) -> None:
+    """The hub's configuration, each role's settings, and who is who."""
+    room.folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(DEPLOY / "jupyterhub_config.py", room.folder)
+    for role in ("student", "instructor"):
+        shutil.copytree(DEPLOY / role, room.folder / role, dirs_exist_ok=True)
+    (room.folder / "instructors.txt").write_text(f"{room.instructor}\n", encoding="utf-8")
+    (room.folder / "students.txt").write_text("\n".join(room.students) + "\n", encoding="utf-8")
+    state = room.folder / "state"  # the hub's secrets
+    state.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_exchange(room: Classroom) -> None:
+    """nbgrader's exchange, open where it must be. Sticky: only its owner may move or remove what is there."""
+    course = room.exchange / "transformer"
+    inbound = course / "inbound"
+    inbound.mkdir(parents=True, exist_ok=True)
+    for path in (course, inbound):
+        shutil.chown(path, room.instructor, room.instructor)
+    room.exchange.chmod(0o1777)
+    course.chmod(0o755)
+    inbound.chmod(0o1733)  # students put in, and cannot look
+
+
+def put_course(room: Classroom) -> None:
+    """The course in the instructor's home, with what only the instructor may read."""
+    room.course.mkdir(exist_ok=True)
+    room.course.chmod(0o700)
+    for name in PARTS:
+        source, target = COURSE_ROOT / name, room.course / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    _run("chown", "--recursive", f"{room.instructor}:", room.course)
+
+
+def hub(room: Classroom, password: str, *options: str) -> subprocess.Popen:
+    """Starts JupyterHub, with one password for all."""
+    env = os.environ | {"CLASS_PASSWORD": password, "PATH": f"{ENVIRONMENT}/bin:{os.environ['PATH']}"}
+    command = [ENVIRONMENT / "bin" / "jupyterhub", "--config", room.folder / "jupyterhub_config.py", *options]
+    return subprocess.Popen(command, cwd=room.folder / "state", env=env)
+
+
+def remove(room: Classroom) -> None:
+    """Takes the class away: its accounts with their homes, its folder. The environment stays."""
+    for name in room.people:
+        try:
+            is_ours = pwd.getpwnam(name).pw_gecos == OURS
+        except KeyError:
+            continue
+        if is_ours:
+            subprocess.run(["pkill", "-KILL", "-u", name])
+            _run("userdel", "--force", "--remove", name)
+    shutil.rmtree(room.folder, ignore_errors=True)
+
+
+def _is_new(stamp: str, text: str) -> bool:
+    file = ENVIRONMENT / stamp
+    return not file.exists() or file.read_text() != _checksum(text)
+
+
+def _keep(stamp: str, text: str) -> None:
+    (ENVIRONMENT / stamp).write_text(_checksum(text))
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode:
+        raise GraderError(f"`{' '.join(map(str, command[:3]))} …` failed: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def main(what: str) -> int:
+    room = Classroom()
+    try:
+        if what == "remove":
+            if os.getuid() != 0:
+                raise GraderError("accounts can only be removed by root: run `sudo make hub-remove`")
+            remove(room)
+            shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+            print("The class is gone: its accounts, their homes, its folder and its environment.")
+            return 0
+        set_up(room)
+        password = secrets.token_urlsafe(9)
+        print("\n  http://127.0.0.1:8000")
+        print(f"  log in as {room.instructor}, or as a student: {', '.join(room.students)}")
+        print(f"  with the password {password}\n\nCtrl-C stops it; `make hub-remove` removes it.\n", flush=True)
+        running = hub(room, password, "--log-level=WARN")
+        try:
+            return running.wait()
+        except KeyboardInterrupt:
+            return running.wait()
+    except GraderError as error:
+        print(f"{error}.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:] or ["up"]))
