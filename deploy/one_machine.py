@@ -25,7 +25,8 @@ from grader.lessons import COURSE_ROOT
 DEPLOY = Path(__file__).resolve().parent
 ENVIRONMENT = Path("/opt/transformer-class")  # not in the checkout: students have no business there
 OURS = "transformer class"  # marks the accounts that were made here
-PARTS = ("solutions", "grader", "utils", "notebooks", "build/source", "nbgrader_config.py", "pyproject.toml", "requirements.txt")
+STAGED = "build/source"  # what nbgrader releases from
+PARTS = ("solutions", "grader", "utils", "notebooks", "nbgrader_config.py", "pyproject.toml", "requirements.txt")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class Classroom:
         return Path(pwd.getpwnam(self.instructor).pw_dir) / "transformer"
 
 
-def set_up(room: Classroom) -> None:
+def set_up(room: Classroom, staged: Path = COURSE_ROOT / STAGED) -> None:
     """Makes all that a class needs; what is there already stays, submissions and grades with it.
+
+    Args:
+        room: who and where.
+        staged: the lessons as `make release` stages them.
 
     Raises:
         GraderError: this is not root, or somebody else has one of the names.
@@ -62,7 +67,7 @@ def set_up(room: Classroom) -> None:
     make_accounts(room)
     put_settings(room)
     make_exchange(room)
-    put_course(room)
+    put_course(room, staged)
 
 
 def make_environment() -> None:
@@ -128,13 +133,13 @@ def make_exchange(room: Classroom) -> None:
     inbound.chmod(0o1733)  # students put in, and cannot look
 
 
-def put_course(room: Classroom) -> None:
+def put_course(room: Classroom, staged: Path) -> None:
     """The course in the instructor's home, with what only the instructor may read."""
     room.course.mkdir(exist_ok=True)
     room.course.chmod(0o700)
-    for name in PARTS:
-        source, target = COURSE_ROOT / name, room.course / name
-        target.parent.mkdir(exist_ok=True)
+    for name, source in {STAGED: staged, **{name: COURSE_ROOT / name for name in PARTS}}.items():
+        target = room.course / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
