@@ -6,27 +6,33 @@ import pytest
 
 from grader.lessons import COURSE_ROOT
 from tests.browser.conftest import EXECUTION_MS
-from tests.browser.test_slides import FAULTS, SHORT, SLIDE, built
+from tests.browser.test_slides import FAULTS, LESSONS, SHORT, SLIDE, built
 
 SHOWN = "section.present > section.present"
 PICTURE = "One vector a word"  # the slide of a picture whose code is folded
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def root(tmp_path_factory):
+    """The course's lessons in a folder of their own, where slides may be built."""
+    folder = tmp_path_factory.mktemp("course")
+    shutil.copytree(COURSE_ROOT / "solutions", folder / "solutions")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(root):
     """What `make teach` opens, with one lesson."""
-    root = tmp_path_factory.mktemp("course")
-    shutil.copytree(COURSE_ROOT / "solutions", root / "solutions")
     return built(SHORT, root).parent
 
 
-def opened(page, lab):
+def opened(page, lab, name=SHORT):
     """The slides alone, on the whole screen."""
     page.set_viewport_size(SLIDE)
-    page.goto(lab.address(f"/rise/{SHORT}.ipynb"))
+    page.goto(lab.address(f"/rise/{name}.ipynb"))
     page.locator(SHOWN).wait_for(timeout=EXECUTION_MS)
     page.wait_for_function("getComputedStyle(document.body).getPropertyValue('--px')")  # the style sheet is read
-    page.wait_for_function("document.querySelectorAll('mjx-container').length > 5")
+    page.wait_for_function("document.querySelector('mjx-container')")
 
 
 def turn_to(page, place):
@@ -36,30 +42,33 @@ def turn_to(page, place):
             slide.id === place || slide.querySelector('h1, h2').textContent.startsWith(place)).id""",
         place,
     )
-    page.evaluate("name => { location.hash = name.replace('slide-', '/').replace('-', '/') }", name)
-    slide = page.locator(f"#{name}.present")
-    slide.wait_for()
-    page.wait_for_function(
-        "name => [...document.querySelectorAll(`#${name} :not(.reveal-skip) > .jp-Cell-outputWrapper img`)].every(img => img.width)", arg=name
-    )
-    return slide
+    page.wait_for_function(  # again and again: the address of the slide before may still be on its way
+        """name => {
+            location.hash = name.replace('slide-', '/').replace('-', '/');
+            const slide = document.querySelector('section.present > section.present');
+            const pictures = slide.querySelectorAll(':not(.reveal-skip) > .jp-Cell-outputWrapper img');
+            return slide.id === name && [...pictures].every(picture => picture.width);
+        }""",
+        arg=name, polling=300,
+    )  # fmt: skip
+    return page.locator(f"#{name}")
 
 
-def test_no_slide_is_cut_off_and_nothing_is_asked_of_the_web(folder, start_lab, page, screenshot):
-    opened(page, start_lab(folder))
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_slide_is_cut_off_and_nothing_is_asked_of_the_web(name, root, start_lab, page, screenshot):
+    opened(page, start_lab(built(name, root).parent), name)
     names = page.evaluate("[...document.querySelectorAll('.slides > section > section')].map(slide => slide.id)")
-    assert len(names) > 20
+    assert len(names) > 5
     found = []
-    for name in names:
-        slide = turn_to(page, name)
+    for place in names:
+        slide = turn_to(page, place)
         found += slide.evaluate(FAULTS)
-        assert not slide.locator(".jp-PlaceholderText:visible").count(), f"{name} shows a line of folded code"
+        assert not slide.locator(".jp-PlaceholderText:visible").count(), f"{place} shows a line of folded code"
         if "A solution" in slide.inner_text():
-            assert slide.locator(".cm-line:visible").count() > 1, f"{name} hides the solution"
+            assert slide.locator(".cm-line:visible").count() > 1, f"{place} hides the solution"
     assert found == []
     assert page.refused == []
-    turn_to(page, PICTURE)
-    screenshot("rise")
+    screenshot(f"rise_{name}")
 
 
 def test_the_dots_open_the_code_and_the_long_slide_scrolls(folder, start_lab, page, screenshot):

@@ -13,6 +13,7 @@ from tests.browser.conftest import execute_lesson
 
 SLIDE = {"width": 1280, "height": 720}
 SHORT = "01_self_attention"
+LESSONS = [pytest.param(name, marks=[] if name == SHORT else pytest.mark.long) for name in lesson_names()]
 # What does not fit, is not drawn or is still LaTeX on a slide that is shown.
 FAULTS = r"""slide => {
     const faults = [];
@@ -64,9 +65,7 @@ def faults(page):
     return found
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == SHORT else pytest.mark.long) for name in lesson_names()]
-)
+@pytest.mark.parametrize("name", LESSONS)
 def test_every_slide_fits_and_nothing_is_asked_of_the_web(name, root, page):
     opened(page, built(name, root).as_uri())
     assert faults(page) == []
