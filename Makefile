@@ -56,7 +56,7 @@ bundle: $(READY) ## make the students' zip in build/
 slides: release $(SLIDES_READY) ## build a deck a lesson in build/slides/ and the pages docs/instructors/
 	$(PYTHON_HERE) -m grader slides
 
-teach: $(TEACH_READY) ## teach live: the slides in JupyterLab (after make slides; the button: Render as Reveal Slideshow)
+teach: $(TEACH_READY) ## teach live: the slides in JupyterLab (after make slides; Alt+R, after Run > Run All Cells)
 	exec $(PYTHON_HERE) -m jupyterlab build/slides $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 site: release $(SITE_READY) ## build the site to read, build/site/html/index.html
@@ -106,7 +106,7 @@ $(READY): | .venv/bin/pip
 	@touch $@
 
 $(TEST_READY): | $(READY)
-	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres,site]'
+	$(PYTHON_HERE) -m pip install --quiet --disable-pip-version-check -e '.[test,cluster,postgres,site,teach]'
 	@touch $@
 
 $(SITE_READY): | $(SLIDES_READY)

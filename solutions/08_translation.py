@@ -486,30 +486,30 @@ check(beam_search)
 
 # %% [markdown]
 # **See.** The search on the toy, with two hypotheses. To draw it, we ask your function for longer and longer
-# beginnings. *Before you run the cell:* in which row does the road of greedy decoding fall behind?
+# beginnings. *Before you run the cell:* in which column does the road of greedy decoding fall behind?
 
 # %% slide="Two hypotheses at a time"
 boxes, arrows, seen = {}, [], set()
 for max_len in range(2, 10):
-    column = 0
+    row = 0
     for ids, score in beam_search(toy, nothing, toy_bos, toy_eos, max_len, beam_size=2, length_penalty=0.0):
         name = " ".join(map(str, ids))
         if name in seen or np.exp(score) < 1e-6:
             continue  # one that is finished comes again; one that the table knows nothing of
         seen.add(name)
-        boxes[name] = (1.4 * column, len(ids) - 2, f"{toy_words[ids[-1]]}\n{np.exp(score):.3f}")
+        boxes[name] = (len(ids) - 2, 1.4 * row, f"{toy_words[ids[-1]]}\n{np.exp(score):.3f}")
         parent = " ".join(map(str, ids[:-1]))
         if parent in boxes:
             arrows.append((parent, name))
-        column += 1
+        row += 1
 plots.flow(boxes, arrows, title="Two hypotheses at a time, with the probability so far")
 for ids, score in beam_search(toy, nothing, toy_bos, toy_eos, 12, beam_size=2):
     print(f"{score:.3f}  {' '.join(toy_words[place] for place in ids[1:-1])}")
 
 # %% [markdown]
-# *Picture: a tree that grows downwards from Jane. It has two boxes in almost every row, each with a word and the
-# probability of the sentence up to there. The branch over is and going leads on the left at first; the branch over
-# visits and Africa has the larger numbers further down and ends first.*
+# *Picture: a tree that grows to the right from Jane. It has two boxes in almost every column, each with a word and the
+# probability of the sentence up to there. The branch over is and going leads at first; the branch over visits and
+# Africa has the larger numbers further on and ends first.*
 #
 # Now the hurried model, on a sentence of the test. How the hypotheses differ shows where it wavers.
 

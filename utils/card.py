@@ -67,8 +67,8 @@ class Card:
         mark = _MARKS[verdict.status == "passed"]
         parts = [f'<div style="font-weight:600;color:{colour}">{mark} {escape(self.headline())}</div>']
         if verdict.status != "missing":
-            items = "".join(
-                f'<span style="margin-right:1.2em;white-space:nowrap">{_MARKS[passed]} {escape(aspect)}</span>'
+            items = " ".join(  # the space is where the row may be broken
+                f'<span style="margin-right:1em;white-space:nowrap">{_MARKS[passed]} {escape(aspect)}</span>'
                 for aspect, passed in verdict.aspects.items()
             )
             parts.append(f'<div style="margin-top:.3em">{items}</div>')

@@ -25,7 +25,6 @@ carry their numbers.
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -974,8 +973,9 @@ def flow(
                 linewidth=1.2,
             )
             ax.add_patch(patches[name])
-            size = 10.5 * min(1, 13 / _longest_line(text))
-            ax.text(column, row, text, ha="center", va="center", fontsize=size, linespacing=1.35)
+            written = ax.text(column, row, text, ha="center", va="center", fontsize=10.5, linespacing=1.35)
+            room = 0.9 * patches[name].get_window_extent().width
+            written.set_fontsize(10.5 * min(1, room / max(1, written.get_window_extent().width)))
         for start, end, *label in arrows:
             (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
             ax.add_patch(
@@ -1003,8 +1003,3 @@ def flow(
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
                 )
         _show(figure)
-
-
-def _longest_line(text: str) -> int:
-    """In letters, at least one; a formula counts as two."""
-    return max(1, *(len(re.sub(r"\$[^$]*\$", "xx", line)) for line in text.split("\n")))

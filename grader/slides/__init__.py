@@ -3,7 +3,7 @@
     build/solutions/<lesson>/<lesson>.ipynb   the executed lesson
     + solutions/notes/<lesson>.md             what is said
       -> build/slides/<lesson>.html           the deck: opens from disk, without the web
-      -> build/slides/<lesson>.ipynb          the same for JupyterLab with jupyterlab-rise
+      -> build/slides/<lesson>.ipynb          the same for JupyterLab with jupyterlab-rise, and rise.css
       -> docs/instructors/<lesson>.md         the notes, to read beforehand
 
 A cell of a lesson with `slide="TITLE"` becomes a slide. Few words: of a text only formulas, tables and lists
@@ -58,6 +58,7 @@ def slides(names: list[str] | None = None, root: Path = COURSE_ROOT, packages: P
     """
     folder = root / "build" / "slides"
     _copy_assets(packages, folder / "assets")
+    shutil.copy(HERE / "rise.css", folder)  # where jupyterlab-rise looks for it
     made = []
     for name in names or lesson_names():
         source, lesson = read_lesson(name, root), load_lesson(name)
@@ -87,6 +88,7 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
             cells += [_heading(f"## Your turn: `{name}`"), _code(new_markdown_cell(_stub(source.cells[index].source)))]
             cells += [_notes(_said(notes, name)), _heading(f"## A solution: `{name}`", "subslide")]
             cell.source = _without_docstrings(cell.source)
+            cell.metadata.pop("jupyter", None)  # it was folded; here it is what the slide shows
             cells.append(_code(cell))
         elif cell.cell_type == "code":
             if title := marks.get("slide"):
@@ -101,7 +103,8 @@ def deck(source: LessonSource, lesson: Lesson, executed: NotebookNode, notes: No
             cells += [_heading(f"## {title}"), text, _notes(_said(notes, title))]
     for index, cell in enumerate(cells):
         cell.id = f"slide-{index}"
-    live = {"rise": {"theme": "white", "transition": "none"}}  # other themes ask the web for their letters
+    # other themes ask the web for their letters
+    live = {"rise": {"theme": "white", "transition": "none", "center": False, "margin": 0}}
     return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(executed.metadata) | live)
 
 
@@ -238,7 +241,11 @@ def _leave_what_is_shown(cell: NotebookNode, alt: str) -> str:
     cell.outputs = pictures or cell.outputs
     if len(pictures) < 2:
         return "alone"
-    return "stacked" if all(wide > 2 * high for wide, high in map(_size, pictures)) else "side-by-side"
+    if not all(wide > 2 * high for wide, high in map(_size, pictures)):
+        return "side-by-side"
+    for output in pictures:
+        output.metadata["image/png"].unconfined = True  # what rise.css knows them by: JupyterLab shows no tags
+    return "stacked"
 
 
 def _size(output: NotebookNode) -> tuple[int, int]:

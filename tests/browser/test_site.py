@@ -123,6 +123,12 @@ def test_pages_are_readable_by_everybody_and_load_nothing_from_the_web(pages, pa
     assert page.refused == []
 
 
+def test_the_footer_tells_whose_it_is_as_the_licence_does(pages, page):
+    page.goto((pages / "index.html").as_uri())
+    whose = re.search(r"Copyright \(c\) (.+)", (COURSE_ROOT / "LICENSE").read_text(encoding="utf-8"))[1]
+    assert page.locator("footer.bd-footer-content").inner_text().strip() == f"© Copyright {whose}, MIT licence."
+
+
 def test_what_lessons_draw_is_shown_and_told_in_words(pages, page):
     page.goto((pages / "lessons" / "01_self_attention.html").as_uri())
     pictures = page.locator(".cell_output img")

@@ -236,6 +236,22 @@ def test_takes_torch_tensors(shown):
     assert len(shown) == 3
 
 
+@pytest.mark.parametrize("columns", [2, 9])
+def test_what_a_box_says_stays_in_it(columns, monkeypatch):
+    texts = []
+
+    def measure():
+        (ax,) = plt.gcf().axes
+        texts.extend(ax.texts)
+        for box, text in zip(ax.patches, ax.texts, strict=True):
+            assert text.get_window_extent().width < box.get_window_extent().width
+
+    monkeypatch.setattr(plt, "show", measure)
+    said = ["mmmmmmmmm", "src_embeddings", "$q$", "", "é\nfinished", "n", "<eos>", "September", "0.156"][:columns]
+    plots.flow({str(place): (place, 0, text) for place, text in enumerate(said)}, [])
+    assert len(texts) == columns
+
+
 def test_leaves_inputs_and_settings_alone(shown):
     weights, before = WEIGHTS.copy(), plt.rcParams.copy()
     plots.attention(weights, WORDS)

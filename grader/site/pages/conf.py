@@ -1,7 +1,7 @@
 """How Sphinx builds the site; `grader site` puts the pages beside this file."""
 
 project = "Learn the Transformer by writing it"
-copyright = "the course's authors"
+copyright = "2026 The Transformer course authors, MIT licence"  # as LICENSE says
 html_title = project
 language = "en"
 
@@ -20,6 +20,7 @@ html_theme_options = {
     "navbar_persistent": [],  # the search has its place beside the pages
     "home_page_in_toc": False,
     "use_download_button": False,
+    "footer_content_items": ["copyright.html"],  # and no author: the theme would say that none is set
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
