@@ -21,7 +21,7 @@ NBGRADER_TEST_READY := .venv/ready-for-nbgrader-tests-$(WANTED)
 # nbgrader calls `alembic` and Jupyter its parts by their bare names
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help lab test test-long test-nbgrader attacks demo release bundle slides teach site mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean npm bubblewrap browser postgresql
+.PHONY: help lab test test-long test-nbgrader attacks demo release bundle slides teach hub hub-remove site mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean npm bubblewrap browser postgresql
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,12 @@ slides: release $(SLIDES_READY) ## build a deck a lesson in build/slides/ and th
 
 teach: $(TEACH_READY) ## teach live: the slides in JupyterLab (after make slides; Alt+R, after Run > Run All Cells)
 	exec $(PYTHON_HERE) -m jupyterlab build/slides $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
+
+hub: release bubblewrap npm $(READY) ## try a class on this machine: JupyterHub, an instructor, three students (as root)
+	$(PYTHON_HERE) -m deploy.one_machine
+
+hub-remove: $(READY) ## take that class away again: accounts, homes, folders (as root)
+	$(PYTHON_HERE) -m deploy.one_machine remove
 
 site: release $(SITE_READY) ## build the site to read, build/site/html/index.html
 	$(PYTHON_HERE) -m grader site
