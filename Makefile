@@ -35,7 +35,7 @@ test: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run every t
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) $(ALONE) --ignore=tests/grader/test_exercises.py
 	$(PYTHON_HERE) -m pytest $(TEST_OPTIONS) -n 2 --dist loadgroup $(TOGETHER)
 
-test-long: bubblewrap browser postgresql $(TEST_READY) $(SLIDES_READY) ## run the tests that take minutes each: killed graders, workers and clusters
+test-long: bubblewrap browser npm postgresql $(TEST_READY) $(SLIDES_READY) ## run the tests that take minutes each: killed graders, clusters; as root, a class on JupyterHub
 	$(PYTHON_HERE) -m pytest -m long $(TEST_OPTIONS)
 
 test-nbgrader: bubblewrap $(NBGRADER_TEST_READY) ## run nbgrader's own tests with its executor and with ours, and compare

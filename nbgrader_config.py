@@ -47,5 +47,8 @@ c.Autograde.autograde_preprocessors = [
 # Whatever comes with a notebook is chosen by who hands it in.
 careful_with_submissions()
 c.ZipCollectApp.extractor_plugin = CarefulExtractor
+# An archive is named by its student, whatever is in it; lesson 08's weights are handed in beside the notebook.
+c.FileNameCollectorPlugin.named_regexp = r".*?/downloaded/[^/]+/extracted/(?P<student_id>[^/]+)/(?:.*/)?(?P<file_id>[^/]+)"
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".safetensors"]
 c.ExchangeFactory.collect = CarefulCollect
 c.ExportApp.plugin_class = CarefulCsvExport

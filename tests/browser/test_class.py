@@ -85,7 +85,8 @@ def denied(): raise PermissionError
 def seen(): return [os.path.join(exchange, "inbound", name) for name in os.listdir(exchange + "/inbound")]
 def server_of(name):
     uid = pwd.getpwnam(name).pw_uid
-    return next(int(p) for p in os.listdir("/proc") if p.isdigit() and os.stat("/proc/" + p).st_uid == uid)
+    theirs = [p for p in os.listdir("/proc") if p.isdigit() and os.stat("/proc/" + p).st_uid == uid]
+    return next(int(p) for p in theirs if "singleuser" in open(f"/proc/{{p}}/cmdline").read())
 def ask(path, data=None, method=None):
     request = urllib.request.Request(url + path, data, {{"Authorization": "token " + token}}, method=method)
     answer = urllib.request.urlopen(request)

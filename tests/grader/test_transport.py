@@ -13,6 +13,7 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from grader.lessons import COURSE_ROOT
 from grader.submission import readable
 from grader.transport import CarefulCollect, CarefulCsvExport, CarefulExtractor, harmless_cell
 
@@ -59,6 +60,25 @@ def test_an_archive_that_is_refused_is_told_and_the_rest_goes_on(tmp_path, caplo
     found = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.txt")]
     assert found == ["out/b/sub/in.txt"]
     assert caplog.messages and all(message.isprintable() for message in caplog.messages)
+
+
+def test_an_archive_is_of_the_student_whose_name_it_bears(tmp_path):
+    lesson = "01_self_attention"
+    config = "load_subconfig('nbgrader_config.py', path={!r})\nget_config().CourseDirectory.root = {!r}\n"
+    (tmp_path / "nbgrader_config.py").write_text(config.format(str(COURSE_ROOT), str(tmp_path)), encoding="utf-8")
+    archives = tmp_path / "downloaded" / lesson / "archive"
+    archives.mkdir(parents=True)
+    for student, inside in (("ada", "my-course"), ("chloe", f"downloaded/{lesson}/extracted/ada")):
+        with zipfile.ZipFile(archives / f"{student}.zip", "w") as archive:
+            archive.writestr(f"{inside}/{lesson}.ipynb", student)
+            archive.writestr(f"{inside}/weights.safetensors", student)
+            archive.writestr(f"{inside}/timestamp.txt", "2999-01-01 00:00:00 UTC")
+    command = [sys.executable, "-m", "nbgrader", "zip_collect", lesson]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(COURSE_ROOT)}, check=True)
+    submitted = tmp_path / "submitted"
+    found = {str(path.relative_to(submitted)): path.read_text() for path in submitted.rglob("*.*")}
+    names = f"{lesson}.ipynb", "weights.safetensors"
+    assert found == {f"{student}/{lesson}/{name}": student for student in ("ada", "chloe") for name in names}
 
 
 class Exchange:
