@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: help lab test test-long test-nbgrader attacks demo release bundle slides teach hub hub-remove site mistakes lint bench-grading bench-scale scaling train-lesson bench-training bench-multi30k clean npm bubblewrap browser postgresql
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY) ## learn: open JupyterLab at lesson 00, in your own copy my-course/
 	@$(PYTHON_HERE) -m utils.workspace notebooks my-course

@@ -13,6 +13,7 @@ import os
 import pwd
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from grader.lessons import COURSE_ROOT
 
 DEPLOY = Path(__file__).resolve().parent
 ENVIRONMENT = Path("/opt/transformer-class")  # not in the checkout: students have no business there
+PORTS = (8000, 8001, 8081)  # what people open, the proxy's and the hub's own
 OURS = "transformer class"  # marks the accounts that were made here
 STAGED = "build/source"  # what nbgrader releases from
 PARTS = ("solutions", "grader", "utils", "notebooks", "nbgrader_config.py", "pyproject.toml", "requirements.txt")
@@ -204,6 +206,10 @@ def main(what: str) -> int:
             shutil.rmtree(ENVIRONMENT, ignore_errors=True)
             print("The class is gone: its accounts, their homes, its folder and its environment.")
             return 0
+        for port in PORTS:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    raise GraderError(f"something listens at port {port} already: stop it, or the hub that runs, and try again")
         set_up(room)
         password = secrets.token_urlsafe(9)
         print("\n  http://127.0.0.1:8000")
