@@ -16,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,9 @@ def make_accounts(room: Classroom) -> None:
             _run("useradd", "--create-home", "--shell", "/bin/bash", "--comment", OURS, name)
             account = pwd.getpwnam(name)
         if account.pw_gecos != OURS:
-            raise GraderError(f"there is an account {name} on this machine already: this class is to try it out elsewhere")
+            raise GraderError(
+                f"there is an account {name} on this machine already: this class is to try it out elsewhere"
+            )
         Path(account.pw_dir).chmod(0o700)
 
 
@@ -157,7 +160,13 @@ def hub(room: Classroom, password: str, *options: str) -> subprocess.Popen:
 
 
 def remove(room: Classroom) -> None:
-    """Takes the class away: its accounts with their homes, its folder. The environment stays."""
+    """Takes the class away: its hub, its accounts with their homes, its folder. The environment stays."""
+    its_hub = "--full", f"^{ENVIRONMENT}/bin/python.* --config {room.folder}/"
+    subprocess.run(["pkill", *its_hub])  # asked to end, it ends its proxy too
+    for _ in range(100):
+        if subprocess.run(["pgrep", *its_hub], stdout=subprocess.DEVNULL).returncode:
+            break
+        time.sleep(0.1)
     for name in room.people:
         try:
             is_ours = pwd.getpwnam(name).pw_gecos == OURS
@@ -174,7 +183,9 @@ def _python_for_all() -> Path:
     for python in (Path(sys.executable).resolve(), Path("/usr/bin/python3").resolve()):
         if python.exists() and all(folder.stat().st_mode & 0o001 for folder in (python, *python.parents)):
             return python
-    raise GraderError(f"{sys.executable} can only be run by its owner: students need one of the system, /usr/bin/python3")
+    raise GraderError(
+        f"{sys.executable} can only be run by its owner: students need one of the system, /usr/bin/python3"
+    )
 
 
 def _is_new(stamp: str, text: str) -> bool:
@@ -193,7 +204,9 @@ def _checksum(text: str) -> str:
 def _run(*command: str | Path) -> None:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode:
-        raise GraderError(f"`{' '.join(map(str, command[:3]))} …` failed: {(done.stderr or done.stdout).strip()[-500:]}")
+        raise GraderError(
+            f"`{' '.join(map(str, command[:3]))} …` failed: {(done.stderr or done.stdout).strip()[-500:]}"
+        )
 
 
 def main(what: str) -> int:
@@ -209,7 +222,9 @@ def main(what: str) -> int:
         for port in PORTS:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    raise GraderError(f"something listens at port {port} already: stop it, or the hub that runs, and try again")
+                    raise GraderError(
+                        f"something listens at port {port} already: stop it, or the hub that runs, and try again"
+                    )
         set_up(room)
         password = secrets.token_urlsafe(9)
         print("\n  http://127.0.0.1:8000")
