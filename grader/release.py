@@ -59,7 +59,7 @@ def release(root: Path = COURSE_ROOT, target: Path | None = None, execute: bool 
     Args:
         root: the course's folder, which has solutions/.
         target: where notebooks/ and build/ are written, by default the course's folder.
-        execute: also execute the solution notebooks (a minute or two).
+        execute: also execute the solution notebooks (some minutes).
 
     Raises:
         GraderError: a lesson and its exercises do not fit together; the sentence names lesson, cell, reason.
@@ -136,11 +136,12 @@ def student_version(staged: NotebookNode) -> NotebookNode:
 
 
 def execute_solutions(staged: NotebookNode, data: str, folder: Path) -> None:
-    """Executes a lesson with its solutions in, in `folder`, beside its data file.
+    """Executes a lesson with its solutions in, in `folder`, which is emptied first, beside its data file.
 
     Raises:
         GraderError: a cell of the lesson fails.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # an old checkpoint would be taken up, and nothing be trained
     notebook = copy.deepcopy(staged)
     for cell in notebook.cells:
         cell.source = without_markers(cell.source.partition("\n### BEGIN HIDDEN TESTS")[0])

@@ -120,7 +120,7 @@ class Live:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         rows = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(one)}</td>"
+            f"<tr><td style='text-align:left;padding-right:1.5em'>{html.escape(one)}</td>"
             f"<td style='text-align:left'><b>{html.escape(_short(other))}</b></td></tr>"
             for one, other in self.samples.items()
         )

@@ -133,6 +133,13 @@ def test_solutions_are_executed_without_the_hidden_line(tiny, tmp_path):
     assert (tmp_path / "99_tiny" / "99_tiny.checks.json").exists()
 
 
+def test_solutions_are_executed_without_what_an_earlier_run_left(tiny, tmp_path):
+    left = tmp_path / "99_tiny" / "checkpoints"
+    left.mkdir(parents=True)
+    execute_solutions(tiny(TEXT.replace("check(double)", "check = print\ncheck(double)")), "[\n]\n", left.parent)
+    assert sorted(path.name for path in left.parent.iterdir()) == ["99_tiny.checks.json", "99_tiny.ipynb"]
+
+
 def test_a_solution_notebook_that_fails_is_told_of(tiny, tmp_path):
     with pytest.raises(GraderError, match="99_tiny: its solution notebook does not run: .*ZeroDivisionError"):
         execute_solutions(tiny(TEXT.replace("x = 1", "x = 1 / 0", 1)), "[\n]\n", tmp_path / "99_tiny")
