@@ -71,6 +71,7 @@ def set_up(room: Classroom, staged: Path = COURSE_ROOT / STAGED) -> None:
     put_settings(room)
     make_exchange(room)
     put_course(room, staged)
+    enter_names(room)
 
 
 def make_environment() -> None:
@@ -152,6 +153,21 @@ def put_course(room: Classroom, staged: Path) -> None:
     _run("chown", "--recursive", f"{room.instructor}:", room.course)
 
 
+def enter_names(room: Classroom) -> None:
+    """The students' names in the gradebook, for formgrader to show."""
+    roster = room.course / "students.csv"
+    rows = [f"{name},{name.title()},Student" for name in room.students]
+    roster.write_text("\n".join(["id,first_name,last_name", *rows]) + "\n", encoding="utf-8")
+    shutil.chown(roster, room.instructor, room.instructor)
+    programs = ENVIRONMENT / "bin"
+    account = pwd.getpwnam(room.instructor)
+    _run(
+        programs / "nbgrader", "db", "student", "import", roster,
+        user=account.pw_uid, group=account.pw_gid, extra_groups=[], cwd=room.course,
+        env={"HOME": account.pw_dir, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(room.course)},
+    )  # fmt: skip
+
+
 def hub(room: Classroom, password: str, *options: str) -> subprocess.Popen:
     """Starts JupyterHub, with one password for all."""
     env = os.environ | {"CLASS_PASSWORD": password, "PATH": f"{ENVIRONMENT}/bin:{os.environ['PATH']}"}
@@ -201,8 +217,8 @@ def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _run(*command: str | Path) -> None:
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+def _run(*command: str | Path, **options: object) -> None:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
     if done.returncode:
         raise GraderError(
             f"`{' '.join(map(str, command[:3]))} …` failed: {(done.stderr or done.stdout).strip()[-500:]}"

@@ -812,37 +812,33 @@ plots.bars(
 # place any more. Its own vector had been lost among what it had heard. Added to it, nothing is lost: the part only has to find what is *new*. Gradients
 # profit as well. On the way back they have a straight road past every part.
 
-# %%
+# %% slide="The encoder layer"
 shape = "(batch, n, d_model)"
 plots.flow(
     {
         "x": (0, 0, "x"),
-        "attention": (2.4, 0.9, "self_attention,\nthen dropout"),
-        "add 1": (0, 1.8, "+"),
-        "norm 1": (0, 2.85, "norm_1"),
-        "feed forward": (2.4, 3.75, "feed_forward,\nthen dropout"),
-        "add 2": (0, 4.65, "+"),
-        "norm 2": (0, 5.7, "norm_2"),
-        "out": (0, 6.75, "output"),
+        "attention": (1.8, 0.85, "self_attention,\nthen dropout"),
+        "add, norm 1": (0, 1.7, "+, then\nnorm_1"),
+        "feed forward": (1.8, 2.55, "feed_forward,\nthen dropout"),
+        "add, norm 2": (0, 3.4, "+, then\nnorm_2"),
+        "out": (0, 4.4, "output"),
     },
     [
-        ("x", "add 1", shape),
+        ("x", "add, norm 1", shape),
         ("x", "attention", shape),
-        ("attention", "add 1", shape),
-        ("add 1", "norm 1", shape),
-        ("norm 1", "add 2", shape),
-        ("norm 1", "feed forward", shape),
-        ("feed forward", "add 2", shape),
-        ("add 2", "norm 2", shape),
-        ("norm 2", "out", shape),
+        ("attention", "add, norm 1", shape),
+        ("add, norm 1", "add, norm 2", shape),
+        ("add, norm 1", "feed forward", shape),
+        ("feed forward", "add, norm 2", shape),
+        ("add, norm 2", "out", shape),
     ],
     title="Encoder layer",
 )
 
 # %% [markdown] slide="Add, then normalise"
-# *Picture: a straight road leads down from x over a plus sign, norm_1, a second plus sign and norm_2 to the output. From
-# x a side road leads over self_attention and dropout to the first plus sign; from norm_1 one leads over feed_forward and
-# dropout to the second. At every arrow stands the same shape, (batch, n, d_model).*
+# *Picture: a straight road leads down from x to the output, over two boxes: a plus sign, then norm_1; a plus sign, then
+# norm_2. From x a side road leads over self_attention and dropout to the first box, from there another over feed_forward
+# and dropout to the second. At every arrow stands the same shape, (batch, n, d_model).*
 #
 # The shape is the same at every arrow. So layers can be stacked without any glue.
 #

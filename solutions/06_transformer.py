@@ -107,7 +107,7 @@ print("tgt_ids", tuple(tgt_ids.shape), "= (batch, n_tgt)\n", tgt_ids)
 # each English word. Scores in front of a softmax are called **logits**. **Softmax** makes probabilities of
 # them: this is the output.
 
-# %%
+# %% slide="The whole Transformer"
 src_shape, tgt_shape = "(batch, n_src, d_model)", "(batch, n_tgt, d_model)"
 plots.flow(
     {
@@ -115,14 +115,14 @@ plots.flow(
         "src_embeddings": (0, 1, "src_embeddings"),
         "encoder 1": (0, 2, "encoder\nlayer 1"),
         "encoder 2": (0, 3, "encoder\nlayer 2"),
-        "memory": (0, 4, "memory"),
-        "tgt_ids": (2, 0, "English ids"),
-        "tgt_embeddings": (2, 1, "tgt_embeddings"),
-        "decoder 1": (2, 3.5, "decoder\nlayer 1"),
-        "decoder 2": (2, 4.5, "decoder\nlayer 2"),
-        "generator": (2, 5.5, "generator\n(Linear)"),
-        "logits": (2, 6.8, "logits"),
-        "output": (2, 8.3, "probabilities"),
+        "memory": (1.7, 2.5, "memory"),
+        "tgt_ids": (3.4, 0, "English ids"),
+        "tgt_embeddings": (3.4, 1, "tgt_embeddings"),
+        "decoder 1": (3.4, 2, "decoder\nlayer 1"),
+        "decoder 2": (3.4, 3, "decoder\nlayer 2"),
+        "generator": (3.4, 4, "generator\n(Linear)"),
+        "logits": (3.4, 5.2, "logits"),
+        "output": (1.7, 5.2, "probabilities"),
     },
     [
         ("src_ids", "src_embeddings", "(batch, n_src)"),
@@ -136,16 +136,16 @@ plots.flow(
         ("decoder 1", "decoder 2", tgt_shape),
         ("decoder 2", "generator", tgt_shape),
         ("generator", "logits", "(batch, n_tgt,\ntgt_vocab_size)"),
-        ("logits", "output", "softmax\n(batch, n_tgt,\ntgt_vocab_size)"),
+        ("logits", "output", "softmax"),
     ],
     title="The Transformer, here with two layers a stack",
 )
 
 # %% [markdown]
-# *Picture: two columns of boxes. On the left French ids lead through src_embeddings and two encoder layers
-# down to the memory. On the right English ids lead through tgt_embeddings, two decoder layers, the generator
-# and softmax down to probabilities. From the memory an arrow leads to each of the two decoder layers. A shape
-# stands at every arrow.*
+# *Picture: two columns of boxes. On the left French ids lead down through src_embeddings and two encoder layers,
+# the second of which gives the memory, between the columns. On the right English ids lead down through
+# tgt_embeddings, two decoder layers and the generator to logits, and from there softmax leads to probabilities. From
+# the memory an arrow leads to each of the two decoder layers. A shape stands at every arrow; softmax changes none.*
 #
 # Note two things. The memory goes to **every** layer of the decoder, and it is the output of the **last**
 # layer of the encoder. And the shape stays `(batch, n, d_model)` from the embeddings to the generator, so
@@ -320,47 +320,41 @@ print(f"a table of nn.Embedding begins at {at_the_start:.2f}")
 # does the picture of the weights have in our example?* Your `MultiHeadAttention` has taken three inputs all
 # along. This is what for.
 
-# %%
+# %% slide="The decoder layer"
 plots.flow(
     {
         "x": (0, 0, "x"),
-        "self_attention": (1.55, 0.9, "self_attention"),
-        "self_mask": (3.5, 0.9, "self_mask"),
-        "add 1": (0, 1.8, "+"),
-        "norm_1": (0, 2.75, "norm_1"),
-        "cross_attention": (1.55, 3.65, "cross_attention"),
-        "memory": (3.5, 3.2, "memory"),
-        "memory_mask": (3.5, 4.1, "memory_mask"),
-        "add 2": (0, 4.55, "+"),
-        "norm_2": (0, 5.5, "norm_2"),
-        "feed_forward": (1.55, 6.4, "feed_forward"),
-        "add 3": (0, 7.3, "+"),
-        "norm_3": (0, 8.25, "norm_3"),
-        "out": (0, 9.2, "output"),
+        "self_attention": (1.6, 0.85, "self_attention"),
+        "self_mask": (3.4, 0.85, "self_mask"),
+        "add, norm_1": (0, 1.7, "+, then\nnorm_1"),
+        "cross_attention": (1.6, 2.55, "cross_attention"),
+        "memory": (3.4, 2.1, "memory"),
+        "memory_mask": (3.4, 3.0, "memory_mask"),
+        "add, norm_2": (0, 3.4, "+, then\nnorm_2"),
+        "feed_forward": (1.6, 4.25, "feed_forward"),
+        "add, norm_3": (0, 5.1, "+, then\nnorm_3"),
+        "out": (0, 6.1, "output"),
     },
     [
-        ("x", "add 1", tgt_shape),
+        ("x", "add, norm_1", tgt_shape),
         ("x", "self_attention", f"q, k, v {tgt_shape}"),
-        ("self_mask", "self_attention", "(batch, 1, n_tgt, n_tgt)"),
-        ("self_attention", "add 1", f"dropout {tgt_shape}"),
-        ("add 1", "norm_1", tgt_shape),
-        ("norm_1", "add 2", tgt_shape),
-        ("norm_1", "cross_attention", f"q {tgt_shape}"),
+        ("self_mask", "self_attention", "(batch, 1,\nn_tgt, n_tgt)"),
+        ("self_attention", "add, norm_1", f"dropout {tgt_shape}"),
+        ("add, norm_1", "add, norm_2", tgt_shape),
+        ("add, norm_1", "cross_attention", f"q {tgt_shape}"),
         ("memory", "cross_attention", f"k, v {src_shape}"),
         ("memory_mask", "cross_attention", "(batch, 1, 1, n_src)"),
-        ("cross_attention", "add 2", f"dropout {tgt_shape}"),
-        ("add 2", "norm_2", tgt_shape),
-        ("norm_2", "add 3", tgt_shape),
-        ("norm_2", "feed_forward", tgt_shape),
-        ("feed_forward", "add 3", f"dropout {tgt_shape}"),
-        ("add 3", "norm_3", tgt_shape),
-        ("norm_3", "out", tgt_shape),
+        ("cross_attention", "add, norm_2", f"dropout {tgt_shape}"),
+        ("add, norm_2", "add, norm_3", tgt_shape),
+        ("add, norm_2", "feed_forward", tgt_shape),
+        ("feed_forward", "add, norm_3", f"dropout {tgt_shape}"),
+        ("add, norm_3", "out", tgt_shape),
     ],
     title="Decoder layer",
 )
 
 # %% [markdown] slide="Three sublayers"
-# *Picture: a straight road leads down from x over three pairs of a plus sign and a norm to the output. Beside
+# *Picture: a straight road leads down from x to the output over three boxes, each a plus sign, then a norm. Beside
 # it stand self_attention with self_mask, cross_attention with memory and memory_mask, and feed_forward. Each
 # takes from the road and gives back to the next plus sign; only cross_attention also takes from the memory,
 # its keys and values.*

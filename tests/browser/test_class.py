@@ -319,6 +319,8 @@ def test_each_gets_the_grade_and_the_feedback_that_is_theirs(graded):
     instructor.open_submissions()
     scores = {name: instructor.submission_of(name).locator("td.score").inner_text() for name in STUDENTS}
     assert scores == {ADA: "22 / 22", BORIS: "16 / 22", CHLOE: "16 / 22"}
+    shown = {name: instructor.submission_of(name).locator("td.student-name").inner_text() for name in STUDENTS}
+    assert shown == {name: f"Student, {name.title()}" for name in STUDENTS}
     for name in STUDENTS:
         notebook = nbformat.read(ROOM.course / "autograded" / name / LESSON / f"{LESSON}.ipynb", as_version=4)
         assert "seed" in notebook.metadata["grader"], "it was our executor that graded"
