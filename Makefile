@@ -9,7 +9,7 @@ ALONE := tests/attacks tests/browser tests/grader# these start servers and sandb
 TOGETHER := tests/grader/test_exercises.py $(wildcard tests/test_*.py) $(filter-out $(ALONE),$(patsubst %/,%,$(wildcard tests/*/)))
 TEST_OPTIONS ?=
 
-PYTHON_HERE := $(CURDIR)/.venv/bin/python
+PYTHON_HERE := "$(CURDIR)/.venv/bin/python"
 WANTED := $(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(WANTED)
 TEST_READY := .venv/ready-for-tests-$(WANTED)
@@ -93,8 +93,9 @@ bench-multi30k: $(TEST_READY) ## train on Multi30k in DATA=FOLDER, for hours; go
 	@test -n "$(DATA)" || { echo "Say where the data are: make bench-multi30k DATA=FOLDER"; exit 1; }
 	$(PYTHON_HERE) -m benchmarks.multi30k "$(DATA)" $(if $(STEPS),--steps $(STEPS))
 
-clean: ## remove what can be made again (not .venv, not your my-course/)
-	rm -rf build *.egg-info .pytest_cache .hypothesis .ruff_cache
+clean: ## remove what can be made again soon (not .venv, your my-course/ or the runs of bench-multi30k)
+	find build -mindepth 1 -maxdepth 1 -not -name multi30k -exec rm -rf {} + 2>/dev/null || true
+	rm -rf *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # --- set-up ---

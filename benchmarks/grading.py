@@ -138,12 +138,13 @@ def described(lesson: str, numbers: dict[str, Any]) -> str:
     same = "All scores were the same." if not numbers["scores that differ"] else (
         f"{numbers['scores that differ']} of {size} scores differed."
     )  # fmt: skip
-    return f"### Lesson {lesson}\n\n{size} submissions, {len(whole['floor'])} rounds. {same} The machine's load was {min(loads):.1f} to {max(loads):.1f}.\n\n{table(head, rows)}"
+    rounds = len(loads) // len(found)
+    return f"### Lesson {lesson}\n\n{size} submissions, {rounds} round{'s' if rounds > 1 else ''}. {same} The machine's load was {min(loads):.1f} to {max(loads):.1f}.\n\n{table(head, rows)}"
 
 
 def spread(values: list[float]) -> str:
-    """The fastest round and the slowest."""
-    return f"{min(values):.3f} to {max(values):.3f}"
+    """The fastest round and, where there are several, the slowest."""
+    return f"{min(values):.3f}" + (f" to {max(values):.3f}" if len(values) > 1 else "")
 
 
 def main() -> None:

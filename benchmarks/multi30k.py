@@ -55,7 +55,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000, help="train both up to this step (%(default)s)")
     parser.add_argument("--slice", type=int, default=200, help="steps until it is the other's turn (%(default)s)")
     options = parser.parse_args()
-    pairs, validation, test = (read_pairs(options.data, split) for split in ("train", "val", TEST))
+    try:
+        pairs, validation, test = (read_pairs(options.data, split) for split in ("train", "val", TEST))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"{error}") from None
     make = load_lesson("06_transformer").reference("Transformer")
     runs = {
         name: kind(options.folder / name, make, lambda line: print(line, flush=True))
@@ -69,7 +72,7 @@ def main() -> None:
             wall, cpu, before = time.perf_counter(), time.process_time(), steps_of(run)
             run.train(SETTINGS, pairs, validation, until, save_every=options.slice)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            with (run.folder / "seconds.tsv").open("a") as file:
+            with (run.folder / "seconds.tsv").open("a", encoding="utf-8") as file:
                 file.write(f"{until - before}\t{wall:.1f}\t{cpu:.1f}\n")
     report(runs, test)
 
@@ -91,7 +94,7 @@ def report(runs: dict[str, Run], test: list[tuple[str, str]]) -> None:
     for name, run in runs.items():
         translations = run.translate(sources)
         result = bleu.corpus_score(translations, [targets])
-        seconds = [list(map(float, line.split("\t"))) for line in (run.folder / "seconds.tsv").read_text().splitlines()]
+        seconds = [list(map(float, line.split("\t"))) for line in (run.folder / "seconds.tsv").read_text(encoding="utf-8").splitlines()]
         _, wall, cpu = map(sum, zip(*seconds))
         numbers[name] = {
             "bleu": result.score, "steps": steps_of(run), "wall": wall, "cpu": cpu, "validation loss": run.lowest(),
@@ -120,7 +123,7 @@ def page(numbers: dict) -> str:
     return "\n".join(
         [
             f"Measured on {machine()}, PyTorch {torch.__version__.partition('+')[0]}, {torch.get_num_threads()} thread"
-            f"{'s' if torch.get_num_threads() > 1 else ''}; other work went on beside it.",
+            f"{'s' if torch.get_num_threads() > 1 else ''}.",
             "",
             f"Settings: {settings}.",
             "",

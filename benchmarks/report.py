@@ -40,7 +40,8 @@ def machine() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
     processor = re.sub(r"\((R|TM)\)", "", model[1]) if model else platform.machine()
-    return f"{len(os.sched_getaffinity(0))} cores ({processor}), Python {platform.python_version()}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # ours, where it is told
+    return f"{cores} cores ({processor}), Python {platform.python_version()}"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

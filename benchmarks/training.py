@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.report import keep, machine, measured, table, write_section
+from benchmarks.report import keep, machine, table, write_section
 from benchmarks.torchs import TorchTransformer, same_weights
 from grader.spec import load_lesson
 from utils import corpus
@@ -100,6 +100,7 @@ def timed(function: Callable, *args: object) -> tuple[float, object]:
 
 
 def training_section(n_steps: int) -> tuple[dict, str]:
+    """What was measured of training with dropout and without: the numbers, and their table."""
     with_dropout, without = train(n_steps, 0.1), train(n_steps, 0.0)
     theirs = with_dropout["torch.nn.Transformer"]["tokens a second"]
     rows = [
@@ -146,6 +147,7 @@ def with_cache(model: nn.Module, src: Tensor, n: int, cached_attention: type) ->
 
 
 def decoding_section(n: int = 128, sentences: int = 32) -> tuple[dict, str]:
+    """How long it takes to write n words for some sentences, without a cache and with one."""
     cached_attention = load_lesson("08_translation").reference("CachedAttention")
     model = models(0.0)["the course's, by hand"].eval()
     src = to_batch(corpus.test_pairs()[:sentences], *corpus.vocabularies()).src
@@ -181,10 +183,9 @@ def padding(lengths: list[int]) -> tuple[float, float]:
     )
 
 
-def padding_section(data: Path | None) -> tuple[dict, str]:
-    sources = {"the course's corpus": corpus.train_pairs()}
-    if data:
-        sources["Multi30k"] = read_pairs(data, "train")
+def padding_section(real: list[tuple[str, str]] | None) -> tuple[dict, str]:
+    """The share of padding in batches by a budget and by chance, of the course's corpus and, where given, of Multi30k."""
+    sources = {"the course's corpus": corpus.train_pairs()} | ({"Multi30k": real} if real else {})
     found = {name: padding([len(en.split()) + 2 for _, en in pairs]) for name, pairs in sources.items()}
     rows = [[name, f"{ours:.2%}", f"{theirs:.1%}", f"{ours / theirs:.1%}"] for name, (ours, theirs) in found.items()]
     return found, table(["English side of", "padding, by budget", "padding, by chance", "one of the other"], rows)
@@ -198,13 +199,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder with Multi30k's files, for the padding of real sentences")
     parser.add_argument("--steps", type=int, default=60, help="of training (%(default)s)")
     options = parser.parse_args()
+    try:
+        real = read_pairs(options.data, "train") if options.data else None
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"{error}") from None
     sections = {
         "Training": training_section(options.steps),
         "Decoding": decoding_section(),
-        "Padding": padding_section(options.data),
+        "Padding": padding_section(real),
     }
     keep("training", {name: numbers for name, (numbers, _) in sections.items()})
-    assert measured()["training"]
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     threads = torch.get_num_threads()
     sizes = ", ".join(f"{name} {size}" for name, size in SIZES.items())

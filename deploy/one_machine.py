@@ -55,7 +55,7 @@ class Classroom:
 
 
 def set_up(room: Classroom, staged: Path = COURSE_ROOT / STAGED) -> None:
-    """Makes all that a class needs; what is there already stays, submissions and grades with it.
+    """Makes all that a class needs; submissions and grades that are there stay, the course's own files are laid anew.
 
     Args:
         room: who and where.

@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         options.does(options)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"{error}" if parallel.rank() == 0 else 1)
     except KeyboardInterrupt:
-        sys.exit("stopped: the same command goes on from the last checkpoint")
+        sys.exit("stopped: the same command goes on from the last checkpoint" if options.does is train else "stopped")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -44,7 +44,7 @@ def train(options: argparse.Namespace) -> None:
     given = {field.name: value for field in fields(Settings) if (value := getattr(options, field.name)) is not None}
     run = _run(options)
     default = {"pieces": Settings.pieces if options.data else 0, "batches_a_step": parallel.world_size()}
-    begun = vars(run.settings()) if (run.folder / "settings.json").exists() else default
+    begun = vars(run.settings()) if run.checkpoint.exists() else default
     run.train(Settings(**begun | given), pairs, validation, options.steps, options.save_every)
 
 
@@ -61,10 +61,17 @@ def score(options: argparse.Namespace) -> None:
         from sacrebleu.metrics import BLEU
     except ModuleNotFoundError:
         raise ValueError("expected the library `sacrebleu`, which counts BLEU, but it is not installed: `pip install sacrebleu`") from None
-    sources, targets = zip(*_pairs(options, options.split))
-    translations = _run(options).translate(sources)
+    run, pairs = _run(options), _pairs(options, options.split)
+    too_long = set(run.too_long([source for source, _ in pairs]))
+    fitting = [pair for pair in pairs if pair[0] not in too_long]
+    if not fitting:
+        raise ValueError("expected sentences that are no longer than this run's max_len, found none: give other data")
+    sources, targets = zip(*fitting)
+    translations = run.translate(sources)
     for source, translation, target in list(zip(sources, translations, targets))[: options.show]:
         print(f"{source}\n    {translation}\n    expected: {target}")
+    if too_long:
+        print(f"{len(pairs) - len(fitting):,} of {len(pairs):,} sentences are longer than this run's max_len and left out")
     bleu = BLEU()
     print(bleu.corpus_score(translations, [targets]))
     print(bleu.get_signature())

@@ -11,13 +11,14 @@ batches of a step or several share them; and exactly the same after a stop.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from utils.training import load_checkpoint, save_checkpoint
 from utils.translation import Batch, padded, translate
 
 Pairs = Sequence[tuple[str, str]]
+Ids = tuple[list[int], list[int]]  # of a pair: the source, and the target from BOS to EOS
 SMOOTHING, MAX_GRAD_NORM = 0.1, 1.0
 
 
@@ -51,6 +53,9 @@ class Settings:
         max_len: the longest sentence, in ids; pairs with longer ones are left out.
         fused: whether attention and normalisation are computed by PyTorch's fused kernels.
         seed: of everything random.
+
+    Raises:
+        ValueError: a number is out of its range; the text names it.
     """
 
     d_model: int = 256
@@ -66,15 +71,32 @@ class Settings:
     fused: bool = True
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.type == "int":
+                at_least(field.name, getattr(self, field.name), 0 if field.name in ("pieces", "seed") else 1)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"expected a dropout from 0 to below 1, got {self.dropout}: it is the share that is dropped")
+
     def learning_rate(self, step: int) -> float:
         """Vaswani et al. (2017), equation 3, for steps from 1."""
         return math.sqrt(1 / self.d_model / max(step, self.warmup_steps)) * min(1.0, step / self.warmup_steps)
 
 
+def at_least(name: str, number: int, least: int = 1) -> None:
+    """Refuses a number that is too small.
+
+    Raises:
+        ValueError: it is; the text names it.
+    """
+    if number < least:
+        raise ValueError(f"expected {name} to be at least {least}, got {number}: ask for more")
+
+
 class Run:
     """A folder with all that belongs to one run.
 
-    There are `settings.json`, `source.json` and `target.json` (the vocabularies), `checkpoint.safetensors` (to go
+    There are `settings.json` (with a checksum of the pairs), `source.json` and `target.json` (the vocabularies), `checkpoint.safetensors` (to go
     on from) and `weights.safetensors` (those with the lowest loss on the validation pairs).
 
     Args:
@@ -97,16 +119,24 @@ class Run:
             ValueError: there is no run in the folder.
         """
         try:
-            return Settings(**json.loads((self.folder / "settings.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return Settings(**self._kept()["settings"])
+        except (OSError, ValueError, TypeError, KeyError):
             raise ValueError(
                 f"expected a run of training in {self.folder}, but it has no settings.json that can be read: "
                 f"train first, or give another folder"
             ) from None
 
-    def begin(self, settings: Settings, pairs: Pairs) -> None:
-        """Puts settings and vocabularies into a new folder; looks whether they fit where a run is there already."""
-        if (self.folder / "settings.json").exists():
+    def _kept(self) -> dict[str, Any]:
+        return json.loads((self.folder / "settings.json").read_text(encoding="utf-8"))
+
+    def begin(self, settings: Settings, pairs: Pairs, validation: Pairs) -> None:
+        """Puts settings and vocabularies into the folder; looks whether they fit where training has begun already.
+
+        Raises:
+            ValueError: they do not.
+        """
+        checksum = hashlib.sha256(json.dumps([pairs, validation]).encode()).hexdigest()
+        if self.checkpoint.exists():
             was, now = asdict(self.settings()), asdict(settings)
             if other := [name for name in was if was[name] != now[name]]:
                 name = other[0]
@@ -114,8 +144,14 @@ class Run:
                     f"expected {name} {was[name]}, with which the run in {self.folder} was begun, got {now[name]}: "
                     f"leave it as it was, or choose another folder"
                 )
+            if self._kept().get("pairs") != checksum:
+                raise ValueError(
+                    f"expected the pairs of sentences with which the run in {self.folder} was begun, got others: "
+                    f"give the same data, or choose another folder"
+                )
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.weights.unlink(missing_ok=True)  # of a run that was stopped before its first checkpoint
         for name, sentences in zip(("source", "target"), zip(*pairs)):
             path = self.folder / f"{name}.json"
             if settings.pieces:
@@ -124,12 +160,19 @@ class Run:
                 words = Vocabulary(word for sentence in sentences for word in sentence.split()).words
                 path.write_text(json.dumps(words[len(SPECIAL) :], ensure_ascii=False), encoding="utf-8")
         unfinished = self.folder / "settings.json.part"  # comes last: where it is, all is
-        unfinished.write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
+        kept = {"settings": asdict(settings), "pairs": checksum}
+        unfinished.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         os.replace(unfinished, self.folder / "settings.json")
 
     def vocabularies(self) -> tuple[Any, Any]:
-        """Source and target, each a `Subwords` or a `Vocabulary`."""
+        """Source and target, each a `Subwords` or a `Vocabulary`.
+
+        Raises:
+            ValueError: there is no run in the folder, or a part of it is gone.
+        """
         paths = [self.folder / f"{name}.json" for name in ("source", "target")]
+        if self.settings() and (gone := [path for path in paths if not path.is_file()]):
+            raise ValueError(f"expected the run's vocabulary in {gone[0]}, but it is gone: put it back, or train in another folder")
         if self.settings().pieces:
             return tuple(map(Subwords.load, paths))
         return tuple(Vocabulary(json.loads(path.read_text(encoding="utf-8"))) for path in paths)
@@ -164,23 +207,30 @@ class Run:
             save_every, tell_every: steps between two checkpoints, and between two lines.
 
         Raises:
-            ValueError: the settings are not those of the run, or do not fit the number of processes or the data.
+            ValueError: the settings or the pairs are not those of the run, or do not fit each other or the number of
+                processes.
         """
         world, rank = parallel.world_size(), parallel.rank()
+        for name, number in (("steps", n_steps), ("save_every", save_every), ("tell_every", tell_every)):
+            at_least(name, number)
         if settings.batches_a_step % world:
             raise ValueError(
                 f"expected a number of batches a step that {world} processes can share, got {settings.batches_a_step}: "
                 f"ask for {-(-settings.batches_a_step // world) * world}, or for other processes"
             )
+        if not pairs or not validation:
+            raise ValueError(
+                f"expected pairs to learn from and pairs to validate by, got {len(pairs)} and {len(validation)}: give more"
+            )
         with parallel.group() as device:
             if rank == 0:
-                self.begin(settings, pairs)
+                self.begin(settings, pairs, validation)
             parallel.wait()
             model = self.model(device)
             optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9, fused=device.type == "cuda")
             taken, losses = load_checkpoint(self.checkpoint, model, optimizer) if self.checkpoint.exists() else (0, [])
             sharing = DistributedDataParallel(model) if world > 1 else model
-            known = self._ids(pairs)
+            known, judged = self._ids(pairs), self._ids(validation)
             plan = _Plan([max(len(src), len(tgt)) for src, tgt in known], settings)
             amp = device.type == "cuda" and torch.cuda.is_bf16_supported()
             self.tell(
@@ -195,14 +245,7 @@ class Run:
                 for group in optimizer.param_groups:
                     group["lr"] = settings.learning_rate(step)
                 optimizer.zero_grad()
-                loss = torch.zeros((), device=device)
-                for place in range(rank, len(batches), world):
-                    is_last = place + world >= len(batches)
-                    with nullcontext() if is_last or world == 1 else sharing.no_sync():
-                        torch.manual_seed(hash((settings.seed, step, place)))
-                        one = _summed_loss(sharing, _batch(batches[place]), device, amp) / n_words
-                        (one * world).backward()  # the processes' gradients are averaged, and are to be added up
-                    loss += one.detach()
+                loss = self._gradients(sharing, batches, n_words, (settings.seed, step), device, amp)
                 nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
                 optimizer.step()
                 losses.append(parallel.total(loss).item())
@@ -210,26 +253,43 @@ class Run:
                 if step % tell_every == 0 or step == n_steps:
                     self.tell(f"step {step:,} of {n_steps:,}, epoch {plan.epoch}, loss {losses[-1]:.3f}, {clock}")
                 if rank == 0 and (step % save_every == 0 or step == n_steps):
-                    self._keep(model, optimizer, step, losses, validation)
+                    self._keep(model, optimizer, step, losses, judged)
             parallel.wait()
         return losses
 
-    def _ids(self, pairs: Pairs) -> list[tuple[list[int], list[int]]]:
+    def _gradients(
+        self, model: nn.Module, batches: Sequence[Sequence[Ids]], n_words: int, random: tuple[int, int],
+        device: torch.device, amp: bool,
+    ) -> Tensor:  # fmt: skip
+        """Adds up the gradients of this process's share of a step's batches; returns its share of the mean loss."""
+        world, loss = parallel.world_size(), torch.zeros((), device=device)
+        for place in range(parallel.rank(), len(batches), world):
+            is_last = place + world >= len(batches)
+            with nullcontext() if is_last or world == 1 else model.no_sync():
+                torch.manual_seed(hash((*random, place)))
+                one = _summed_loss(model, _batch(batches[place]), device, amp) / n_words
+                (one * world).backward()  # the processes' gradients are averaged, and are to be added up
+            loss += one.detach()
+        return loss
+
+    def _ids(self, pairs: Pairs) -> list[Ids]:
         """The pairs as ids, the target from BOS to EOS, without those that are too long."""
         source, target = self.vocabularies()
         longest = self.settings().max_len
         ids = [(source.ids(fr), [target.bos_id, *target.ids(en), target.eos_id]) for fr, en in pairs]
         kept = [(src, tgt) for src, tgt in ids if len(src) <= longest and len(tgt) <= longest]
+        if not kept:
+            raise ValueError(f"expected sentences of at most {longest} ids, but all {len(ids):,} pairs have longer ones: ask for a larger max_len")
         if len(kept) < len(ids):
             self.tell(f"{len(ids) - len(kept):,} of {len(ids):,} pairs have more than {longest} ids and are left out")
         return kept
 
     def _keep(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, losses: list[float], validation: Pairs
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, losses: list[float], judged: Sequence[Ids]
     ) -> None:
         from safetensors.torch import save_file
 
-        loss = self.validation_loss(model, validation)
+        loss = _validation_loss(model, judged)
         if loss <= (before := self.lowest()):
             weights = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
             unfinished = Path(f"{self.weights}.part")
@@ -246,19 +306,6 @@ class Run:
             return math.inf
         with safe_open(self.weights, framework="pt") as file:
             return float(file.metadata()["validation loss"])
-
-    @torch.no_grad()
-    def validation_loss(self, model: nn.Module, pairs: Pairs) -> float:
-        """The cross-entropy of a word, without smoothing, in evaluation mode."""
-        device, mode = next(model.parameters()).device, model.training
-        model.eval()
-        known = sorted(self._ids(pairs), key=lambda pair: len(pair[1]))
-        sums = [
-            _summed_loss(model, _batch(known[begin : begin + 64]), device, False, smoothing=0.0).item()
-            for begin in range(0, len(known), 64)
-        ]
-        model.train(mode)
-        return sum(sums) / sum(len(tgt) - 1 for _, tgt in known)
 
     # ------------------------------------------------------------------------------------ translating
 
@@ -283,13 +330,25 @@ class Run:
         return model.eval()
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
-        """The translations of sentences, by greedy decoding with the best weights."""
+        """The translations of sentences, by greedy decoding with the best weights; of nothing it is nothing.
+
+        Raises:
+            ValueError: nothing was trained yet, or a sentence is too long.
+        """
         settings = self.settings()
         kept = [" ".join(sentence.split()) for sentence in sentences]
         source, target = self.vocabularies()
-        if too_long := [one for one in kept if len(source.ids(one)) > settings.max_len]:
+        if too_long := self.too_long(kept):
             raise ValueError(f"expected sentences of at most {settings.max_len} ids, got '{too_long[0][:40]} …': cut it")
-        return translate(self.best(), kept, source, target, at_once=64, max_words=settings.max_len - 1)
+        asked = [sentence for sentence in kept if sentence]
+        found = iter(translate(self.best(), asked, source, target, at_once=64, max_words=settings.max_len - 1))
+        return [next(found) if sentence else "" for sentence in kept]
+
+    def too_long(self, sentences: Sequence[str]) -> list[str]:
+        """Those of some source sentences that have more ids than the run's `max_len`."""
+        source, _ = self.vocabularies()
+        longest = self.settings().max_len
+        return [sentence for sentence in sentences if len(source.ids(sentence)) > longest]
 
 
 class _Plan:
@@ -297,9 +356,9 @@ class _Plan:
 
     def __init__(self, lengths: Sequence[int], settings: Settings) -> None:
         self.lengths, self.settings = np.array(lengths), settings
-        if not len(lengths) or self.lengths.max() > settings.max_tokens:
+        if self.lengths.max() > settings.max_tokens:
             raise ValueError(
-                f"expected a budget of at least {max(lengths, default=1)} tokens, the longest sentence, got "
+                f"expected a budget of at least {max(lengths)} tokens, the longest sentence, got "
                 f"{settings.max_tokens}: ask for more, or for a smaller max_len"
             )
         self.epoch, self._first, self._batches = 0, 0, []
@@ -333,7 +392,7 @@ def _cut(order: np.ndarray, lengths: np.ndarray, max_tokens: int) -> Iterator[li
         order = order[fit:]
 
 
-def _batch(pairs: Sequence[tuple[list[int], list[int]]]) -> Batch:
+def _batch(pairs: Sequence[Ids]) -> Batch:
     return Batch(*(padded(rows, Vocabulary.pad_id) for rows in zip(*pairs)))
 
 
@@ -345,6 +404,20 @@ def _summed_loss(model: nn.Module, batch: Batch, device: torch.device, amp: bool
         logits.float().flatten(0, 1), tgt[:, 1:].flatten(), ignore_index=Vocabulary.pad_id, label_smoothing=smoothing,
         reduction="sum",
     )  # fmt: skip
+
+
+@torch.no_grad()
+def _validation_loss(model: nn.Module, pairs: Sequence[Ids]) -> float:
+    """The cross-entropy of a word, without smoothing, in evaluation mode."""
+    device, mode = next(model.parameters()).device, model.training
+    model.eval()
+    known = sorted(pairs, key=lambda pair: len(pair[1]))
+    sums = [
+        _summed_loss(model, _batch(known[begin : begin + 64]), device, False, smoothing=0.0).item()
+        for begin in range(0, len(known), 64)
+    ]
+    model.train(mode)
+    return sum(sums) / sum(len(tgt) - 1 for _, tgt in known)
 
 
 class _Clock:

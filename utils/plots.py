@@ -84,15 +84,21 @@ _BEND = 0.34  # how far an arc bows out, as a part of its length
 # ---------------------------------------------------------------------------------------------
 # reading what the learner's code gave
 # ---------------------------------------------------------------------------------------------
+def _plain(value: Any) -> np.ndarray:
+    """A NumPy array of anything like one; of a PyTorch tensor wherever it lies, with gradients or not."""
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    kept = value.detach().cpu()
+    return (kept.float() if kept.is_floating_point() else kept).numpy()  # NumPy has no bfloat16
+
+
 def _array(where: str, name: str, value: Any, shape: Sequence[int | str]) -> np.ndarray:
     """Return `value` as a float array, or say in one sentence why it is not one of `shape`.
 
     In `shape` a number must match and a letter stands for any size.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().float().cpu().numpy()
     try:
-        array = np.asarray(value)
+        array = _plain(value)
         if array.dtype.kind not in "biuf":
             raise TypeError
     except (TypeError, ValueError):
@@ -445,13 +451,11 @@ def masks(
         panels = _array("masks", "mask", mask, ("n_panels", "n_q", "n_k"))
     except ValueError:
         panels = _array("masks", "mask", mask, ("n_q", "n_k"))[None]
-    if np.asarray(mask).dtype.kind != "b":
-        raise ValueError(
-            f"plots.masks: expected mask to be True and False (bool), received {_kind(np.asarray(mask))}."
-        )
+    if _plain(mask).dtype.kind != "b":
+        raise ValueError(f"plots.masks: expected mask to be True and False (bool), received {_kind(_plain(mask))}.")
     n_panels, n_q, n_k = panels.shape
     if entries is not None:
-        entries = [np.asarray(entry) for entry in (entries if np.ndim(mask) == 3 else [entries])]
+        entries = [_plain(entry) for entry in (entries if np.ndim(mask) == 3 else [entries])]
         if len(entries) != n_panels:
             raise ValueError(f"plots.masks: expected entries for {n_panels} pictures, received {len(entries)}.")
         for entry in entries:
@@ -937,8 +941,10 @@ def flow(
         title: one line above the figure.
 
     Raises:
-        ValueError: for an arrow that names no box.
+        ValueError: for no boxes at all, or an arrow that names none of them.
     """
+    if not boxes:
+        raise ValueError("plots.flow: expected at least one box, received none.")
     for arrow in arrows:
         for end in arrow[:2]:
             if end not in boxes:

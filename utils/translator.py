@@ -53,14 +53,15 @@ def load_translator(transformer: Callable[..., nn.Module], path: str | Path = FI
     weights, told = _read(path)
     try:
         src_vocab_size, d_model = weights["src_embeddings.tokens.weight"].shape
-        tgt_vocab_size = len(weights["tgt_embeddings.tokens.weight"])
-        d_ff = len(weights["encoder.layers.0.feed_forward.linear_1.weight"])
+        english = weights["tgt_embeddings.tokens.weight"].shape
+        wide = weights["encoder.layers.0.feed_forward.linear_1.weight"].shape
         square = weights["encoder.layers.0.self_attention.w_q.weight"].shape
         n_layers = len({name.split(".")[2] for name in weights if name.startswith("encoder.layers.")})
         n_heads = int(told.get("n_heads", N_HEADS))
-        if square != (d_model, d_model) or n_layers > MAX_LAYERS:  # else a small file could ask for a huge model
+        fits = square == (d_model, d_model) and english[1:] == wide[1:] == (d_model,)
+        if not fits or n_layers > MAX_LAYERS:  # else a small file could ask for a huge model
             raise ValueError("sizes that do not fit together")
-        model = transformer(src_vocab_size, tgt_vocab_size, d_model, n_heads, n_layers, d_ff)
+        model = transformer(src_vocab_size, english[0], d_model, n_heads, n_layers, wide[0])
         own = dict(model.named_parameters())
         if missing := sorted(own.keys() - weights.keys()):
             raise KeyError(missing[0])

@@ -19,9 +19,10 @@ from utils import corpus  # noqa: E402
 from utils.command import main  # noqa: E402
 from utils.corpus.files import read_pairs  # noqa: E402
 from utils.corpus.vocabulary import Vocabulary  # noqa: E402
-from utils.fused import fuse  # noqa: E402
-from utils.long_run import Run, Settings, _Plan, _summed_loss  # noqa: E402
+from utils.fused import FusedAttention, fuse  # noqa: E402
+from utils.long_run import Run, Settings, _batch, _Plan, _summed_loss  # noqa: E402
 from utils.stand_ins import stand_in  # noqa: E402
+from utils.training import load_checkpoint  # noqa: E402
 from utils.translation import Batch  # noqa: E402
 
 TINY = Settings(8, 2, 1, 8, dropout=0.2, pieces=0, max_tokens=96, batches_a_step=2, warmup_steps=4, max_len=32)
@@ -96,6 +97,77 @@ def test_it_learns_and_translates_with_the_best_weights(tmp_path):
     assert any("words a second" in line and "min left" in line for line in lines)
 
 
+def test_weights_that_do_worse_on_the_validation_pairs_are_not_kept(tmp_path):
+    other = [(fr, en) for (fr, _), (_, en) in zip(PAIRS[:40], PAIRS[40:80])]  # what is learned of the one hurts the other
+    lines, run = [], a_run(tmp_path)
+    run.tell = lines.append
+    settings = Settings(16, 2, 1, 32, dropout=0.0, pieces=0, max_tokens=1024, warmup_steps=20, max_len=32)
+    run.train(settings, PAIRS[:40], other, 120, save_every=20)
+    told = [float(line.partition("validation loss ")[2].split(",")[0]) for line in lines if "validation loss" in line]
+    assert len(told) == 6 and told[-1] > min(told)
+    assert run.lowest() == pytest.approx(min(told), abs=1e-4)
+    batch = _batch(run._ids(PAIRS[:40]))
+    kept, last = run.best(), run.model(torch.device("cpu")).eval()
+    load_checkpoint(run.checkpoint, last, torch.optim.Adam(last.parameters()))
+    assert not torch.allclose(kept(batch.src, batch.tgt), last(batch.src, batch.tgt))
+
+
+def test_a_first_try_that_failed_leaves_the_folder_free(tmp_path):
+    run = a_run(tmp_path)
+    with pytest.raises(ValueError, match="budget of at least"):
+        run.train(Settings(8, 2, 1, 8, pieces=0, max_tokens=3, max_len=32), PAIRS, VALIDATION, 1)
+    assert len(run.train(TINY, PAIRS, VALIDATION, 1)) == 1
+
+
+def test_a_run_goes_on_with_its_own_pairs_alone(tmp_path):
+    run = a_run(tmp_path)
+    run.train(TINY, PAIRS, VALIDATION, 1)
+    for pairs, validation in ((PAIRS[1:], VALIDATION), (PAIRS, VALIDATION[1:])):
+        with pytest.raises(ValueError, match="expected the pairs of sentences with which the run in .* got others"):
+            run.train(TINY, pairs, validation, 2)
+    assert len(run.train(TINY, PAIRS, VALIDATION, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"n_heads": 0}, "n_heads to be at least 1, got 0"),
+        ({"warmup_steps": 0}, "warmup_steps to be at least 1, got 0"),
+        ({"batches_a_step": 0}, "batches_a_step to be at least 1, got 0"),
+        ({"pieces": -1}, "pieces to be at least 0, got -1"),
+        ({"dropout": 1.0}, "dropout from 0 to below 1, got 1.0"),
+    ],
+)
+def test_settings_out_of_range_are_told(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Settings(**wrong)
+
+
+def test_runs_that_cannot_be_are_told_before_the_first_step(tmp_path):
+    for settings, pairs, validation, steps, sentence in (
+        (TINY, [], VALIDATION, 1, "pairs to learn from and pairs to validate by, got 0 and 20"),
+        (TINY, PAIRS, [], 1, "got 300 and 0"),
+        (TINY, PAIRS, VALIDATION, 0, "steps to be at least 1, got 0"),
+        (Settings(8, 2, 1, 8, pieces=0, max_len=2), PAIRS, VALIDATION, 1, "at most 2 ids, but all 300 pairs"),
+        (TINY, PAIRS, [("un " * 40, "one")], 1, "at most 32 ids, but all 1 pairs"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            a_run(tmp_path).train(settings, pairs, validation, steps)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+    a_run(tmp_path).train(TINY, PAIRS, VALIDATION, 1)
+    (tmp_path / "source.json").unlink()
+    with pytest.raises(ValueError, match="vocabulary in .*source.json, but it is gone"):
+        a_run(tmp_path).translate(["Jane"])
+
+
+def test_of_nothing_the_translation_is_nothing(tmp_path):
+    run = a_run(tmp_path)
+    run.train(TINY, PAIRS, VALIDATION, 1)
+    first, second = run.translate(["Jane visite Rome", "Jane quitte Rome"])
+    assert run.translate(["", "Jane visite Rome", "  ", "Jane quitte Rome"]) == ["", first, "", second]
+    assert run.translate([""]) == [""]
+
+
 def test_each_pair_comes_once_an_epoch_within_the_budget():
     lengths = [1 + place % 9 for place in range(100)]
     plan = _Plan(lengths, Settings(max_tokens=40, batches_a_step=1))
@@ -109,6 +181,15 @@ def test_each_pair_comes_once_an_epoch_within_the_budget():
     assert sorted(seen) == list(range(100))
     anew = _Plan(lengths, Settings(max_tokens=40, batches_a_step=1))
     assert anew.step(step) == [batch]  # begun in the midst
+
+
+def test_fused_attention_drops_weights_in_training_alone():
+    torch.manual_seed(0)
+    attention = FusedAttention(stand_in("MultiHeadAttention")(8, 2), 2, dropout=1.0)
+    x = torch.randn(2, 3, 8)
+    nothing = attention.w_o.bias.expand(2, 3, 8)
+    assert torch.allclose(attention.train()(x, x, x)[0], nothing)
+    assert not torch.allclose(attention.eval()(x, x, x)[0], nothing)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 1.0])
@@ -164,14 +245,20 @@ BAD = {
     "fewer lines": (lambda path: both(path, b"un\ndeux\n", b"one\n"), "as many lines in train.fr as in train.en, got 2 and 1"),
     "another encoding": (lambda path: both(path, "été\n".encode("latin-1"), b"summer\n"), "UTF-8 in train.fr"),
     "nothing in it": (lambda path: both(path, b"", b"one\n"), "sentences in train.fr, but it is empty"),
+    "no line with both": (lambda path: both(path, b"un\n\n", b"\none\n"), "in the same lines of train.fr and train.en, found none"),
     "no tab": (lambda path: written(path / "pairs.tsv", b"un\tone\ndeux two\n"), "in line 2 of pairs.tsv, got 'deux two'"),
-    "a damaged archive": (lambda path: written(path / "pairs.tsv.gz", b"no archive"), "got other bytes"),
+    "no archive": (lambda path: written(path / "pairs.tsv.gz", b"no archive"), "got other bytes"),
+    "a damaged archive": (lambda path: written(path / "pairs.tsv.gz", damaged(gzip.compress(b"un\tone\n" * 99))), "got other bytes"),
 }
 
 
 def written(path, data):
     path.write_bytes(data)
     return path
+
+
+def damaged(data):
+    return data[:12] + bytes(byte ^ 255 for byte in data[12:-8]) + data[-8:]
 
 
 def both(folder, source, target):
@@ -194,10 +281,14 @@ def test_what_does_not_fit_a_run_ends_the_command_with_a_sentence(tmp_path, data
         (["translate", "--folder", str(tmp_path / "run"), "Jane"], "expected a run of training"),
         (["score", "--folder", str(tmp_path / "run"), "--split", "test"], "expected 'train' or 'val'"),
         ([*run, "3", *small, "--steps", "1"], "expected a budget of at least"),
-        ([*run, "64", *small, "--steps", "1"], "expected max_tokens 3, with which the run"),
+        ([*run, "64", *small, "--steps", "1", "--save-every", "0"], "expected save_every to be at least 1"),
+        ([*run, "64", *small, "--steps", "1", "--folder", str(data)], "File exists|Not a directory"),
     ):
         with pytest.raises(SystemExit, match=sentence):
             main(arguments)
+    main([*run, "64", *small, "--steps", "1"])
+    with pytest.raises(SystemExit, match="expected max_tokens 64, with which the run"):
+        main([*run, "65", *small, "--steps", "2"])
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(SystemExit, match="that 2 processes can share, got 3: ask for 4"):
         main([*run, "64", *small, "--steps", "1", "--folder", str(tmp_path / "other"), "--batches-a-step", "3"])
@@ -209,9 +300,20 @@ def test_the_command_goes_on_with_the_settings_that_it_began_with(tmp_path, data
     main(["train", "--data", str(data), "--folder", str(tmp_path / "run"), "--steps", "3"])
     assert "2 steps were taken before" in capsys.readouterr().out
     assert len(losses(tmp_path / "run")) == 3
-    assert json.loads((tmp_path / "run" / "settings.json").read_text())["d_model"] == 8
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["settings"]["d_model"] == 8
     main(["translate", "--folder", str(tmp_path / "run"), "Jane visite Rome"])
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_sentences_that_are_too_long_to_be_scored_are_counted(tmp_path, data, capsys):
+    pytest.importorskip("sacrebleu")
+    begin = ["train", "--data", str(data), "--folder", str(tmp_path / "run"), "--pieces", "0", "--max-tokens", "64", "--max-len", "16"]
+    main([*begin, "--d-model", "8", "--n-heads", "2", "--n-layers", "1", "--d-ff", "8", "--steps", "1"])
+    (tmp_path / "test.fr").write_text("Jane visite Rome\n" + "Jane " * 17 + "\n", encoding="utf-8")
+    (tmp_path / "test.en").write_text("Jane visits Rome\nJane\n", encoding="utf-8")
+    main(["score", "--data", str(tmp_path), "--split", "test", "--folder", str(tmp_path / "run")])
+    said = capsys.readouterr().out
+    assert "1 of 2 sentences are longer than this run's max_len and left out" in said and "BLEU = " in said
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 1, reason="needs a GPU")

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from utils import corpus  # noqa: E402
+from utils import corpus, training  # noqa: E402
 from utils.corpus.vocabulary import Vocabulary  # noqa: E402
 from utils.stand_ins import stand_in  # noqa: E402
 from utils.training import Live, load_checkpoint, save_checkpoint  # noqa: E402
@@ -61,6 +61,25 @@ def test_a_run_tells_where_it_is_and_escapes_what_it_shows():
     assert shown["text/plain"].startswith("step 2 of 10, loss 2.500")
     assert "Jane &lt;b&gt;" in shown["text/html"] and "unk  …</b>" in shown["text/html"]
     assert Live(n_steps=5).line() == "step 0 of 5, 0 s"
+
+
+def test_what_is_shown_is_renewed_in_one_place_and_counts_from_where_a_run_goes_on(monkeypatch):
+    from IPython import display as shown
+
+    class Place:
+        updates = 0
+
+        def update(self, live):
+            self.updates += 1
+
+    place, now = Place(), iter(range(100, 1000, 10))
+    monkeypatch.setattr(shown, "display", lambda live, display_id: place)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(now))
+    live = Live(n_steps=40)
+    live.show([3.0] * 10, [0.1] * 10, {})  # goes on after ten steps
+    live.show([3.0] * 20, [0.1] * 20, {"Jane visite Rome": "Jane visits Rome"})
+    assert place.updates == 1 and live.samples == {"Jane visite Rome": "Jane visits Rome"}
+    assert live.line() == "step 20 of 40, loss 3.000, 10 s, about 20 s left"
 
 
 def test_a_vocabulary_gives_back_what_it_was_given():

@@ -7,6 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file, save_file  # noqa: E402
+
 from utils.stand_ins import stand_in  # noqa: E402
 from utils.translator import FILE, heads_of, load_translator, save_translator  # noqa: E402
 
@@ -32,6 +34,16 @@ def test_numbers_of_less_precision_are_read_too(tmp_path):
 def test_a_file_with_too_many_layers_builds_nothing(tmp_path):
     save_translator(Transformer(5, 5, 4, 1, 13, 4), tmp_path / FILE)
     with pytest.raises(ValueError, match="holds no Transformer that can be built"):
+        load_translator(Transformer, tmp_path / FILE)
+
+
+@pytest.mark.parametrize("name", ["tgt_embeddings.tokens.weight", "encoder.layers.0.feed_forward.linear_1.weight"])
+def test_a_small_file_cannot_ask_for_a_huge_model(name, tmp_path):
+    save_translator(Transformer(7, 9, 8, 2, 1, 12), tmp_path / FILE)
+    weights = load_file(tmp_path / FILE)
+    weights[name] = torch.zeros(10**12, 0)  # no number in it, many rows
+    save_file(weights, tmp_path / FILE, {"n_heads": "2"})
+    with pytest.raises(ValueError, match="sizes that do not fit together"):
         load_translator(Transformer, tmp_path / FILE)
 
 

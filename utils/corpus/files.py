@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,7 +57,10 @@ def _aligned(source: Path, target: Path) -> list[tuple[str, str]]:
             f"expected as many lines in {source.name} as in {target.name}, got {len(one):,} and {len(other):,}: "
             f"line N of one has to translate line N of the other"
         )
-    return [(fr, en) for fr, en in zip(one, other) if fr and en]
+    pairs = [(fr, en) for fr, en in zip(one, other) if fr and en]
+    if not pairs:
+        raise ValueError(f"expected sentences in the same lines of {source.name} and {target.name}, found none: check the files")
+    return pairs
 
 
 def _separated(path: Path) -> list[tuple[str, str]]:
@@ -78,7 +82,7 @@ def _lines(path: Path) -> list[str]:
     try:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(
             f"expected text in UTF-8 in {path.name}, got other bytes ({type(error).__name__}): convert the file"
         ) from None

@@ -16,7 +16,7 @@ class Subwords:
         english.sentence(english.ids("Jane visits Ouagadougou"))     # "Jane visits Ouagadougou"
 
     Source: Sennrich, Haddow, Birch (2016), section 3.2, byte-pair encoding; made by the library `tokenizers`, on
-    bytes, so that every sentence can be written.
+    bytes, so that every sentence can be written (but for the names of special tokens, such as `<eos>`).
     """
 
     pad_id, bos_id, eos_id, unknown_id = Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.eos_id, Vocabulary.unknown_id
