@@ -67,6 +67,9 @@ def label_smoothed_loss(rng):
     near = 1000 + logits(1, 3, 4)
     yield Case(last, "logits that are all near 1000", near, labels(1, 3, vocabulary=4), 0)
     yield Case(last, "logits of the size 500", logits(2, 3, 5, loud=500), labels(2, 3, vocabulary=5), 0, hidden=True)
+    # by chance padding costs what a word costs on average: hardly in two questions
+    third = padded("1100", "1110", pad_id=0, vocabulary=5)
+    yield Case("other smoothing", "smoothing 0.3, with padding", logits(2, 4, 5), third, 0, smoothing=0.3, hidden=True)
 
 
 @label_smoothed_loss.mistake("The label keeps its whole share: no smoothing is done. The rest of the share goes to all words, evenly.")
