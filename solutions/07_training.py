@@ -696,8 +696,10 @@ print(notes_french, "->", right[0])
 # above it.*
 #
 # All by heart, and the loss stops at the floor. Our sentence was in this batch, so here it was *not* unseen. That does no
-# harm: this model is thrown away, and the run of section 9 begins with a new one, without the test pairs. `translate` is a helper: it lets the model write by itself,
-# always the most likely word next. You write your own in lesson 08.
+# harm: this model is thrown away, and the run of section 9 begins with a new one, without the test pairs.
+#
+# `translate` is a helper: it lets the model write by itself, always the most likely word next. You write your own in
+# lesson 08.
 
 # %% [markdown]
 # ## 7. Broken on purpose
@@ -743,8 +745,8 @@ for name, translations in said.items():
     print(f"{name:<6} last loss {curves[name][-1]:.3f}, {exact} of {len(few_pairs)} exact: {begin}")
 
 # %% [markdown]
-# *Picture: five curves. One falls only a little and then stays level, far above the others. The other four fall together to the floor; Elif's
-# falls a little faster than yours, Grace's a little slower.*
+# *Picture: five curves. One falls only a little and then stays level, far above the others. The other four
+# fall together to the floor; Elif's falls a little faster than yours, Grace's a little slower.*
 #
 # **Your turn:** what slipped? Write down a guess for each before you open the answers.
 #

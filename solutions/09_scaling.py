@@ -264,7 +264,8 @@ for run, (n_parameters, n_tokens) in runs.items():
 
 # %% [markdown]
 # This is why the third was trained on eight GPUs, and why you trained the first. Yours took longer than this? No machine
-# does nothing but products all the time. How much of its best it reaches is the subject of the next section.
+# does nothing but products all the time. How much of its best it reaches, its utilisation, is the subject of the next
+# section.
 
 # %% [markdown]
 # ## 3. How busy is your machine?
@@ -365,8 +366,8 @@ print("all at once:    ", torch.softmax(scores, dim=0) @ values)
 # It gives no weights back. There are none: that is the point.
 #
 # **A row with nothing to look at** is the one thing to mind. What comes of it is not the same in all versions and on all
-# devices: 0, or NaN. In this course it is 0, and no gradient is NaN. The check looks at the result only: if yours gives 0
-# by itself, the bare call passes. Do not rely on it, as it may fail on the next machine.
+# devices: 0, or NaN. In this course it is 0, and no gradient is NaN. Of such rows the check sees only what
+# comes out: where the bare call gives 0, it passes. Do not rely on that, as it may fail on the next machine.
 #
 # ### Exercise: `fused_attention`
 #
