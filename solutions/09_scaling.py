@@ -110,6 +110,12 @@ def seconds(function, rounds=5):
 #
 # *Before you go on:* which of the rows grow with the square of the number of words?
 #
+# <details><summary>Answer</summary>
+#
+# The second and the third: `n` is two of the three sizes of their products. In the first row it is one of them.
+#
+# </details>
+#
 # The softmax, the scale and the biases are small beside these, and are not counted. Besides operations there is
 # **memory**: every head has a matrix of weights, `(n, n)`, and training keeps them all for the way back. A number takes 4
 # bytes in float32, 2 bytes in bfloat16.
@@ -190,6 +196,9 @@ for n in (16, 1024, 32768):
 # *Picture: two straight lines on logarithmic axes. The line of the products is twice as steep. It begins far below
 # that of the projections, and crosses it on the right half of the picture.*
 #
+# Where do they cross? Where $8\,n\,d_{model}^2 = 4\,n^2\,d_{model}$, that is $n = 2\,d_{model}$: at twice as many words as
+# a word has numbers.
+#
 # So for sentences attention is cheap: the projections decide. For long texts two things grow with the square of the
 # length, the operations and the memory, and memory runs out first. Section 4 does something about that.
 
@@ -251,10 +260,12 @@ runs = {
 }
 for run, (n_parameters, n_tokens) in runs.items():
     cost = training_flops(n_parameters, n_tokens)
-    print(f"{run:<36} {cost:9.1e} operations, {cost / 1e11 / 3600:12,.2f} hours")
+    print(f"{run:<36} {cost:9.1e} operations, {cost / 1e11 / 60:12,.1f} minutes")
 
 # %% [markdown]
-# This is why the third was trained on eight GPUs, and why you trained the first.
+# This is why the third was trained on eight GPUs, and why you trained the first. Yours took longer than this? No machine
+# does nothing but products all the time. How much of its best it reaches, its utilisation, is the subject of the next
+# section.
 
 # %% [markdown]
 # ## 3. How busy is your machine?
@@ -355,7 +366,8 @@ print("all at once:    ", torch.softmax(scores, dim=0) @ values)
 # It gives no weights back. There are none: that is the point.
 #
 # **A row with nothing to look at** is the one thing to mind. What comes of it is not the same in all versions and on all
-# devices: 0, or NaN. In this course it is 0, and no gradient is NaN. Even if yours gives 0 by itself, do not rely on it.
+# devices: 0, or NaN. In this course it is 0, and no gradient is NaN. Of such rows the check sees only what
+# comes out: where the bare call gives 0, it passes. Do not rely on that, as it may fail on the next machine.
 #
 # ### Exercise: `fused_attention`
 #
@@ -750,6 +762,9 @@ with tempfile.TemporaryDirectory() as folder:
 # python -m utils.translation translate --folder captions "Deux hommes parlent devant une maison."
 # python -m utils.translation score --data FOLDER --split test_2016_flickr --folder captions
 # ```
+#
+# `python` has to be the course's. In a terminal that JupyterLab opens after `make lab` it is; in any other, or where your
+# shell puts another one first (`command -v python` tells), run `source .venv/bin/activate` in the course's folder before.
 #
 # It is your own `Transformer`, where it passes its check. What the command adds is in this lesson or the two before:
 #

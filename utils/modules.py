@@ -228,15 +228,25 @@ def function_gradients(function: Callable, args: list, kwargs: dict) -> dict[str
         return _gradients(function, args, kwargs, {})
 
 
+_MADE_HERE = (
+    "a tensor made without `device=` met one that lies on the module's device: on a GPU this fails. "
+    "Make it with `device=x.device`, or let the module register it as a buffer"
+)
+
+
 class OtherDevice(TorchFunctionMode):
     """Pretends that all tensors lie on another device but those made without saying where.
 
     Mixing the two raises, as it does on a real one. Numbers without axes may be mixed, and an index (`x[index]`)
     may lie on the CPU whatever it looks into.
+
+    Args:
+        complaint: what the error says.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, complaint: str = _MADE_HERE) -> None:
         super().__init__()
+        self.complaint = complaint
         self.strict = False
         self.from_numpy = torch.from_numpy
 
@@ -261,10 +271,7 @@ class OtherDevice(TorchFunctionMode):
         here = [tensor for tensor in given if getattr(tensor, "made_here", False)]
         moved = kwargs.get("device") is not None or any(isinstance(arg, torch.device) for arg in args)
         if self.strict and here and len(here) < len(given) and name not in _MIXES:
-            raise RuntimeError(
-                "a tensor made without `device=` met one that lies on the module's device: on a GPU this fails. "
-                "Make it with `device=x.device`, or let the module register it as a buffer"
-            )
+            raise RuntimeError(self.complaint)
         result = function(*args, **kwargs)
         if name == "to" and result is args[0]:
             result = result.view_as(result)  # on the way to another device it is a new tensor

@@ -16,6 +16,10 @@ from utils.stand_ins import stand_in
 from utils.translation import Batch
 
 SIZES = (7, 6, 4, 2, 1, 4)  # source and target vocabulary, d_model, n_heads, n_layers, d_ff
+STAYED = (
+    "a tensor on the CPU met one on the model's device: on a GPU this fails. Move the batch there first, and make "
+    "tensors of your own with `device=`"
+)
 
 
 def ask(
@@ -95,7 +99,7 @@ def precision(model: nn.Module, batch: Batch, step: Callable, n_steps: int) -> d
 
 def elsewhere(model: nn.Module, batch: Batch, step: Callable, n_steps: int) -> Any:
     """The loss, where the model lies on another device than the batch (simulated)."""
-    with modules.OtherDevice() as device:
+    with modules.OtherDevice(STAYED) as device:
         for tensor in batch:
             tensor.made_here = True
         device.arrived([*model.parameters(), *model.buffers()])

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from utils.compare import describe
+
 MAX_TEXT = 500  # letters of a translation that are looked at
 LESS = 0.8  # of the padding in random order: clearly less, whatever the order
 
@@ -36,47 +38,61 @@ def batches(args: list, value: Any) -> tuple[dict[str, bool], str]:
     lengths, budget = args
     known = _indices(value)
     if known is None:
-        return dict.fromkeys(_BATCHES, False), ""
+        alone = isinstance(value, list) and any(_whole(item) is not None for item in value)
+        facts = dict.fromkeys(_BATCHES, False) | {"something comes back": value is not None, "no index is outside of a list": not alone}
+        return facts, "" if value is None else "one list, no lists in it" if alone else describe(value)
     counts = Counter(index for batch in known for index in batch)
-    sizes = [(len(batch), max((lengths[i] for i in batch if 0 <= i < len(lengths)), default=0)) for batch in known]
+    sizes = [sorted(lengths[i] for i in batch if 0 <= i < len(lengths)) or [0] for batch in known]
     lost = [index for index in range(len(lengths)) if not counts[index]]
     twice = [index for index, times in counts.items() if times > 1]
     strange = [index for index in counts if not 0 <= index < len(lengths)]
-    large = [(many, longest) for many, longest in sizes if many * longest > budget]
+    large = [size for size in sizes if len(size) * size[-1] > budget]
     notes = [f"index {index} is in none" for index in lost[:1]]
     notes += [f"index {index} is in {counts[index]} places" for index in twice[:1]]
     notes += [f"index {index} of {len(lengths)} sentences" for index in strange[:1]]
-    notes += [f"{many} sentences, the longest of {longest} tokens, budget {budget}" for many, longest in large[:1]]
-    facts = (True, not lost, not twice, not strange, all(known), not large)
+    notes += [f"{len(size)} sentences, the longest of {size[-1]} tokens, budget {budget}" for size in large[:1]]
+    facts = (
+        True, True, True, not lost, not twice, all(len(set(batch)) == len(batch) for batch in known), not strange, all(known),
+        not large, all((len(size) - 1) * size[-2] <= budget for size in large if len(size) > 1),
+    )  # fmt: skip
     return dict(zip(_BATCHES, facts)), notes[0] if notes else ""
 
 
 _BATCHES = (
+    "something comes back",
+    "no index is outside of a list",
     "a list of lists of indices",
     "every index is in a batch",
     "no index is there twice",
+    "none is twice in one batch",
     "no index is too large",
     "no batch is empty",
     "no batch exceeds the budget",
+    "nor by more than a sentence",
 )
 
 
 def padding(args: list, value: Any) -> tuple[dict[str, bool], str]:
-    """Whether batches are shared, and padded less than batches of the same budget in random order."""
+    """Whether batches are shared, not far from full, and padded less than batches of the same budget in random order.
+
+    Not far from full: whoever takes each length for itself needs up to two batches for each budget of words, and
+    one for each length, that of a remainder. Whoever takes sentences of several lengths together needs fewer.
+    """
     lengths, budget = args
     known = _indices(value)
     if known is None or not all(0 <= index < len(lengths) for batch in known for index in batch):
-        return {"a list of lists of indices": False, "sentences share batches": False, "little padding": False}, ""
+        return dict.fromkeys(_PADDING, False), ""
     rng = np.random.default_rng(len(lengths))
     in_random_order = min(_padding(lengths, _filled(lengths, budget, rng.permutation(len(lengths)))) for _ in range(5))
     here = _padding(lengths, known)
-    facts = {
-        "a list of lists of indices": True,
-        "sentences share batches": len(known) <= len(lengths) // 2,
-        "little padding": here < LESS * in_random_order,
-    }
-    note = f"{here} places of padding, {in_random_order} in random order"
-    return facts, "" if facts["little padding"] else note
+    few = len(known) <= 2 * sum(lengths) / budget + len(set(lengths))
+    facts = (True, len(known) <= len(lengths) // 2, few, here < LESS * in_random_order)
+    notes = [f"{len(known)} batches, with {sum(lengths)} tokens in all"] if not few else []
+    notes += [f"{here} places of padding, {in_random_order} in random order"] if not facts[-1] else []
+    return dict(zip(_PADDING, facts)), notes[0] if notes else ""
+
+
+_PADDING = ("a list of lists of indices", "sentences share batches", "few batches for so many tokens", "little padding")
 
 
 def rate(args: list, value: Any) -> tuple[dict[str, bool], str]:

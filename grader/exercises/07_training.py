@@ -67,6 +67,9 @@ def label_smoothed_loss(rng):
     near = 1000 + logits(1, 3, 4)
     yield Case(last, "logits that are all near 1000", near, labels(1, 3, vocabulary=4), 0)
     yield Case(last, "logits of the size 500", logits(2, 3, 5, loud=500), labels(2, 3, vocabulary=5), 0, hidden=True)
+    # by chance padding costs what a word costs on average: hardly in two questions
+    third = padded("1100", "1110", pad_id=0, vocabulary=5)
+    yield Case("other smoothing", "smoothing 0.3, with padding", logits(2, 4, 5), third, 0, smoothing=0.3, hidden=True)
 
 
 @label_smoothed_loss.mistake("The label keeps its whole share: no smoothing is done. The rest of the share goes to all words, evenly.")
@@ -324,9 +327,19 @@ def maximum_in_place_of_the_minimum(step, d_model, warmup_steps):
     return d_model**-0.5 * max(max(step, 1) ** -0.5, step * warmup_steps**-1.5)
 
 
-@warmup_learning_rate.mistake("The factor with d_model is missing. A wider model takes smaller steps.")
+@warmup_learning_rate.mistake("The factor with d_model is missing, or one of the two branches does without it. It multiplies both: a wider model takes smaller steps.")
 def no_factor_of_d_model(step, d_model, warmup_steps):
     return paper(step, 1, warmup_steps)
+
+
+@warmup_learning_rate.mistake("The factor with d_model is missing in the warm-up: only the branch that falls has it. It multiplies both, so that they still meet at `warmup_steps`.")
+def no_factor_of_d_model_in_the_warm_up(step, d_model, warmup_steps):
+    return min((d_model * max(step, 1)) ** -0.5, step * warmup_steps**-1.5)
+
+
+@warmup_learning_rate.mistake("The factor with d_model is missing after the warm-up: only the branch that climbs has it. It multiplies both, so that they still meet at `warmup_steps`.")
+def no_factor_of_d_model_after_the_warm_up(step, d_model, warmup_steps):
+    return paper(step, d_model, warmup_steps) if step < warmup_steps else max(step, 1) ** -0.5
 
 
 @warmup_learning_rate.mistake("You multiply by the root of d_model. The exponent is minus 0.5: divide by it.")
@@ -413,8 +426,9 @@ def token_budget_batches(rng):
         lengths = [int(length) for length in rng.integers(1, longest, size=n)]
         return Case("little padding", says, lengths, budget, reading="padding", **options)
 
-    yield padding("eighty sentences, budget 120", 80, 20, 120)
-    yield padding("two hundred sentences, budget 400", 200, 40, 400, hidden=True)
+    # few lengths beside many sentences: so whoever takes one length at a time needs few batches, too
+    yield padding("eighty sentences of up to ten tokens, budget 120", 80, 11, 120)
+    yield padding("two hundred sentences of up to twenty tokens, budget 400", 200, 21, 400, hidden=True)
     for says, lengths, budget, hidden in (
         ("nine tokens, budget 8", [3, 9, 4], 8, False),
         ("one sentence of seven tokens, budget 6", [7], 6, False),
@@ -436,6 +450,28 @@ def in_order(lengths, max_tokens, order=None, size=lambda batch: len(batch) * ma
         else:
             batches.append([i])
     return batches
+
+
+@token_budget_batches.mistake("Nothing comes back. Return the list of batches.")
+def no_batches_returned(lengths, max_tokens):
+    in_order(lengths, max_tokens)
+
+
+@token_budget_batches.mistake("`lengths` itself was sorted: `sort` works in place, and the indices are then places in the sorted list. Leave the list that you are given as it is.")
+def given_list_sorted(lengths, max_tokens):
+    lengths.sort()
+    return in_order(lengths, max_tokens, range(len(lengths)))
+
+
+@token_budget_batches.mistake("`lengths` itself was sorted, from the longest on: `sort` works in place, and the indices are then places in the sorted list. Leave the list that you are given as it is.")
+def given_list_sorted_downwards(lengths, max_tokens):
+    lengths.sort(reverse=True)
+    return in_order(lengths, max_tokens, range(len(lengths)))
+
+
+@token_budget_batches.mistake("Sentences of equal length get the same index, and the others are lost: looking for a length finds only one of them.")
+def one_index_for_equal_lengths(lengths, max_tokens):
+    return [[lengths.index(lengths[i]) for i in batch] for batch in in_order(lengths, max_tokens)]
 
 
 @token_budget_batches.mistake("The last batch is left out. After the loop there is still one in hand.")
@@ -495,6 +531,23 @@ def one_list_again_and_again(lengths, max_tokens):
     return batches[-1:] * len(batches)
 
 
+@token_budget_batches.mistake("All sentences of one length are in one batch, however many they are. The budget is not looked at.")
+def one_batch_for_each_length(lengths, max_tokens):
+    if max(lengths, default=0) > max_tokens:
+        raise ValueError
+    return [[i for i, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))]
+
+
+@token_budget_batches.mistake("The new sentence is counted, but not its length: it may be the longest of its batch, up to which all are padded.")
+def length_of_the_newest_left_out(lengths, max_tokens):
+    return in_order(lengths, max_tokens, size=lambda batch: len(batch) * max(batch[:-1]))
+
+
+@token_budget_batches.mistake("A batch ends only when it has reached the budget, and by then it may be too large. Before a sentence is added, ask whether it still fits.")
+def ends_only_when_the_budget_is_reached(lengths, max_tokens):
+    return in_order(lengths, max_tokens, size=lambda batch: (len(batch) - 1) * max(batch) + 1)
+
+
 @token_budget_batches.mistake("You look whether the batch is full before the new sentence is in it, and then add it all the same: one too many.")
 def one_sentence_too_many(lengths, max_tokens):
     return in_order(lengths, max_tokens, size=lambda batch: (len(batch) - 1) * max(batch[:-1]))
@@ -533,6 +586,11 @@ def sentences_not_sorted(lengths, max_tokens):
 @token_budget_batches.mistake("Every sentence is alone. No padding, but no batch either: as many share one as the budget allows.")
 def one_sentence_a_batch(lengths, max_tokens):
     return in_order(lengths, max_tokens, size=lambda batch: max_tokens + 1)
+
+
+@token_budget_batches.mistake("Batches end long before the budget is used up. As many sentences share one as it allows, padding included.")
+def batches_far_from_full(lengths, max_tokens):
+    return in_order(lengths, max_tokens, size=lambda batch: max(len(batch) * max(batch), (len(batch) > 2) * (max_tokens + 1)))
 
 
 @token_budget_batches.mistake("A sentence that exceeds the budget gets a batch of its own, which exceeds it too. Raise a ValueError.")
@@ -659,6 +717,11 @@ def target_not_cut(*args, **options):
 @train_step.mistake("The last column is cut off both: the model never learns to say <eos>. The labels keep it.")
 def end_cut_off(*args, **options):
     return step_with(*args, cut=lambda tgt: (tgt[:, :-2], tgt[:, 1:-1]), **options)
+
+
+@train_step.mistake("The target loses its first word, `<bos>`, before it is cut: it is shifted twice. `teacher_forcing` gets the whole target, once.")
+def begin_cut_off(*args, **options):
+    return step_with(*args, cut=lambda tgt: (tgt[:, 1:-1], tgt[:, 2:]), **options)
 
 
 @train_step.mistake("Source and target are swapped: the model reads English and is to write French.")
@@ -799,13 +862,13 @@ def evaluation_mode_afterwards(model, *args, **options):
     return loss
 
 
-@train_step.mistake("The batch stays on the CPU. Move its ids to the device of the model: `next(model.parameters()).device`. `.to` gives a new tensor.")
+@train_step.mistake("The batch, or a tensor that you made, stays on the CPU. Everything that meets the model has to be moved to its device: `next(model.parameters()).device`. `.to` gives a new tensor.")
 def batch_not_moved(*args, **options):
     return step_with(*args, move=lambda tensor, device: tensor, **options)
 
 
-@train_step.mistake("`amp` is not used: the model computes in float32 all the time. `torch.autocast` takes it as `enabled`.")
-def amp_ignored(model, batch, optimizer, max_grad_norm, amp=False):
+@train_step.mistake("`amp` has no effect: the model computes in float32 all the time. `torch.autocast` takes it as `enabled`, and the kind of device that the model lies on, whichever it is.")
+def amp_without_effect(model, batch, optimizer, max_grad_norm, amp=False):
     return step_with(model, batch, optimizer, max_grad_norm)
 
 

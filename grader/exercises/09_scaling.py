@@ -146,6 +146,16 @@ def bytes_of_queries_keys_and_values(n, d_model, n_heads, bytes_per_number):
     return cost(n, d_model, n_heads, bytes_per_number, weights=3 * n * d_model * bytes_per_number)
 
 
+@attention_cost.mistake("The bytes are those of one vector for each word. Those of the attention weights are asked for: one for each pair of words, in each head.")
+def bytes_of_the_words(n, d_model, n_heads, bytes_per_number):
+    return cost(n, d_model, n_heads, bytes_per_number, weights=n * d_model * bytes_per_number)
+
+
+@attention_cost.mistake("The numbers in one vector for each word are counted. The bytes of the attention weights are asked for: one weight for each pair of words, in each head.")
+def numbers_in_the_words(n, d_model, n_heads, bytes_per_number):
+    return cost(n, d_model, n_heads, bytes_per_number, weights=n * d_model)
+
+
 @attention_cost.mistake("The bytes of queries, keys and values are counted as well. Those of the attention weights alone are asked for.")
 def queries_keys_and_values_in_the_bytes(n, d_model, n_heads, bytes_per_number):
     return cost(n, d_model, n_heads, bytes_per_number, weights=(n_heads * n * n + 3 * n * d_model) * bytes_per_number)
@@ -203,7 +213,7 @@ def multiply_adds_counted_once_in_training(n_parameters, n_tokens):
     return 3 * n_parameters * n_tokens
 
 
-@training_flops.mistake("The forward pass is counted twice. Once forward (2), and backward as much again twice (4), make 6.")
+@training_flops.mistake("The forward pass is counted twice. Count it once; the backward pass costs twice as much as that.")
 def forward_pass_counted_twice(n_parameters, n_tokens):
     return 8 * n_parameters * n_tokens
 

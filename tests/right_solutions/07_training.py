@@ -136,6 +136,57 @@ def token_budget_batches__sorted_within_pools(lengths, max_tokens):
     return [batch for batch in batches if batch]
 
 
+def token_budget_batches__a_shelf_for_three_lengths(lengths, max_tokens):
+    """Sentences of up to 3, 6, 9, … tokens each on a shelf of their own, in the order in which they came."""
+    if any(length > max_tokens for length in lengths):
+        raise ValueError
+    shelves = defaultdict(list)
+    for index, length in enumerate(lengths):
+        shelves[-(-length // 3)].append(index)
+    batches = []
+    for indices in shelves.values():
+        many = max_tokens // max(lengths[index] for index in indices)
+        batches += [indices[begin : begin + many] for begin in range(0, len(indices), many)]
+    return batches
+
+
+def token_budget_batches__as_many_in_each(lengths, max_tokens):
+    """All batches have as many sentences as the longest of all allow."""
+    if not lengths:
+        return []
+    many = max_tokens // max(lengths)
+    if many == 0:
+        raise ValueError
+    order = sorted(range(len(lengths)), key=lambda index: (lengths[index], -index))
+    return [order[begin : begin + many] for begin in range(0, len(order), many)]
+
+
+def token_budget_batches__halved_until_they_fit(lengths, max_tokens):
+    if lengths and max(lengths) > max_tokens:
+        raise ValueError
+
+    def halves(indices):
+        if len(indices) * lengths[indices[-1]] <= max_tokens:
+            return [indices]
+        return halves(indices[: len(indices) // 2]) + halves(indices[len(indices) // 2 :])
+
+    return halves(sorted(range(len(lengths)), key=lengths.__getitem__)) if lengths else []
+
+
+def token_budget_batches__into_the_first_that_has_room(lengths, max_tokens):
+    if lengths and max(lengths) > max_tokens:
+        raise ValueError
+    batches = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        for batch in batches:
+            if (len(batch) + 1) * lengths[batch[0]] < max_tokens:  # never quite full: allowed
+                batch.append(index)
+                break
+        else:
+            batches.append([index])
+    return batches
+
+
 def _loss(logits, labels, pad_id):
     return label_smoothed_loss__shares_as_a_tensor(logits, labels, pad_id, smoothing=0.1)
 

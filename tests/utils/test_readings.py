@@ -26,6 +26,35 @@ def test_each_slip_is_one_fact(value, fact, note):
     assert told([2, 3, 4], 8, value) == ({fact}, note)
 
 
+def test_twice_in_one_batch_and_far_above_the_budget_are_facts_of_their_own():
+    assert told([2, 3, 4], 9, [[0, 0], [1, 2]])[0] == {"no index is there twice", "none is twice in one batch"}
+    assert told([3, 3, 3], 3, [[0, 1, 2]])[0] == {"no batch exceeds the budget", "nor by more than a sentence"}
+
+
+@pytest.mark.parametrize(
+    "value, held, note",
+    [
+        (None, {"no index is outside of a list"}, ""),
+        ([0, 1], {"something comes back"}, "one list, no lists in it"),
+        (Unsupported("generator"), {"something comes back", "no index is outside of a list"}, "an object of type generator"),
+    ],
+)
+def test_what_came_in_the_place_of_batches_is_told(value, held, note):
+    failed, told_as = told([2, 3], 8, value)
+    everything = set(readings.batches([[2, 3], 8], [[0, 1]])[0])
+    assert (everything - failed, told_as) == (held, note)
+
+
+@pytest.mark.parametrize("sentences, few", [(1, False), (2, False), (3, False), (12, True)])
+def test_batches_far_from_full_are_too_many(sentences, few):
+    lengths = [4 + index % 3 for index in range(60)]
+    order = sorted(range(60), key=lengths.__getitem__)
+    batches = [order[begin : begin + sentences] for begin in range(0, 60, sentences)]
+    failed, note = told(lengths, 72, batches, "padding")
+    assert ("few batches for so many tokens" not in failed) is few
+    assert few or note == f"{-(-60 // sentences)} batches, with 300 tokens in all"
+
+
 @pytest.mark.parametrize("value", [None, 3, [0, 1], [[0.0]], [[True]], [["a"]], Unsupported("set"), [[-(2**62)]], {"a": []}])
 def test_what_is_no_list_of_batches_is_told_without_an_error(value):
     assert told([2, 3], 8, value)[0] and told([2, 3], 8, value, "padding")[0]
