@@ -142,7 +142,7 @@ print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameter
 
 # %%
 # NBVAL_IGNORE_OUTPUT
-hurried = practise(n_steps=0 if is_graded else 110)
+hurried = practise(n_steps=0 if is_graded else 150)
 print(f"the hurried one: test loss {loss_on_test(hurried):.3f}")
 
 # %% [markdown]
@@ -284,8 +284,9 @@ def next_word_probabilities(model, src_ids, tgt_ids):
 def show_steps(model, title):
     ids = greedy_decode(model, src_ids, bos_id, eos_id, max_len=9)
     probabilities = next_word_probabilities(model, src_ids, ids[:, :-1])
-    # the words that are said, and for each step the one that came second
-    shown = list(dict.fromkeys(place for row in probabilities for place in row.topk(2).indices.tolist()))[:9]
+    # the words that are said come first, then those that came nearest to being said
+    likely = probabilities.amax(dim=0).argsort(descending=True)
+    shown = list(dict.fromkeys([*ids[0, 1:].tolist(), *likely.tolist()]))[:10]
     words = [english.words[place] for place in ids[0]]
     plots.attention(
         probabilities[:, shown],
@@ -301,12 +302,15 @@ show_steps(model, "Greedy, step by step")
 show_steps(hurried, "The hurried model, step by step")
 
 # %% [markdown]
-# *Picture: two grids, a row for each step, columns for the words that were considered. In the first each row has
-# one dark cell, the word that is said. In the second several rows have two or three grey cells: the hurried model
-# wavers.*
+# *Picture: two grids, a row for each step; the columns are the words that are said, in their order, then some that
+# came near. In the first each row has one dark cell, on the diagonal: the word that is said. In the second the rows
+# in which the verb and the place are said are pale: the word on the diagonal has a small share, and others have
+# some too.*
 #
 # Read a row as: *after these words, what next?* In the upper picture the model is nearly certain everywhere. The
-# hurried model is not. And a word that it has said stays, even if it was close.
+# hurried model is not: it is least sure of the verb and of the place. There many words would make a sentence, and only
+# the French one tells which. Of *in* after *Africa* it is nearly as sure as the other. And a word that it has said
+# stays, even if it was close.
 #
 # Three classical slips at this point, none of which raises an error: no `eval()`, so that dropout makes each
 # translation another one; only the *last* id handed to the decoder, so that it has forgotten what it said; the
@@ -380,8 +384,9 @@ print(f"better: {' '.join(better):<60} {probability(better):.3f}")
 # 1. Begin with one hypothesis: `<bos>`, with the sum 0.
 # 2. Continue **each** hypothesis with **each** word. The sum of the logarithms grows by the word's $\log p$.
 #    (Products of probabilities become sums of logarithms, which do not underflow.)
-# 3. Of all these continuations keep the `beam_size` best. Among them one that ends with `<eos>` is **finished**
-#    and set aside. The others go on.
+# 3. Of all these continuations together keep the `beam_size` best: those with the largest sums. If there are fewer,
+#    as there may be at first in a wide beam, keep all. Among them one that ends with `<eos>` is **finished** and set
+#    aside. The others go on.
 # 4. Stop when none is left that goes on, or at `max_len`. What is unfinished then counts as it is.
 #
 # The next step keeps `beam_size` again. (Some let the beam get narrower with each finished one. That is right
@@ -508,8 +513,12 @@ for ids, score in beam_search(toy, nothing, toy_bos, toy_eos, 12, beam_size=2):
 
 # %% [markdown]
 # *Picture: a tree that grows to the right from Jane. It has two boxes in almost every column, each with a word and the
-# probability of the sentence up to there. The branch over is and going leads at first; the branch over visits and
-# Africa has the larger numbers further on and ends first.*
+# probability of the sentence up to there, the larger number above. The branch over is and going is above at first, and
+# below in the third column; the branch over visits and Africa ends first, and with more than the other has at its end.*
+#
+# In the third column the road of greedy decoding falls behind: 0.275 for *is going*, 0.360 for *visits Africa*. A beam
+# of one has dropped *visits* by then. One column later *to* is above *in* again, since nothing else follows *going*,
+# while *Africa* may be the last word. To be ahead half-way says little. So both are followed to their ends.
 #
 # Now the hurried model, on a sentence of the test. How the hypotheses differ shows where it wavers.
 

@@ -93,7 +93,7 @@ class Card:
                 notes.append(("Checked", f"{verdict.failure.says}."))
             notes.append(("Found", _as_sentence(verdict.failure.sentence)))
             if text := self._text():
-                notes.append(("Your text", f"“{printable(text)[:MAX_TEXT]}”"))
+                notes.append(("Yours", f"“{printable(text)[:MAX_TEXT]}”"))
         if verdict.mistake:
             notes.append((f"This looks like “{verdict.mistake.title}”", verdict.mistake.hint))
         if verdict.status != "missing" and (later := self._not_asked()):

@@ -25,7 +25,7 @@ class Mismatch:
         part: which of several results differs ("weights"), or "" where there is one result.
         index: where the first wrong number is, or None where kind, dtype or shape is wrong.
         got, wanted: the two arrays, where there are two to show; `wrong` marks what differs.
-        text: what came, where another text was expected.
+        text: what came, where some other text was expected.
     """
 
     sentence: str
@@ -55,7 +55,7 @@ def compare(got: Any, wanted: Any, parts: list[str] = [], zeros_exact: bool = Fa
         if type(got) is type(wanted) and got == wanted:
             return None
         text = got if isinstance(got, str) and isinstance(wanted, str) else ""
-        return Mismatch(f"expected {wanted!r}, got {'another text' if text else describe(got)}", text=text)
+        return Mismatch(f"expected {wanted!r}, got {'something else' if text else describe(got)}", text=text)
     return _compare_number(got, wanted)
 
 

@@ -6,6 +6,7 @@ ask or judge (see `utils.modules`), so that no weights are sent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -45,6 +46,8 @@ def ask(
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         model = tiny_model(seed, ids, tgt_words, training)
+        if more:
+            model.beam_size, model.most_rows = more[0], most_rows(more[0], tgt_words, max_len)
 
         def decoded() -> Any:
             return decode(model, src, ids["bos"], ids["eos"], max_len, *more, **options)
@@ -69,6 +72,14 @@ def tiny_model(seed: int, ids: dict[str, int], tgt_words: int, training: bool = 
         model.generator.weight *= 3
         model.generator.bias[[ids["pad"], ids["bos"]]] = NEVER
     return model.train(training)
+
+
+def most_rows(beam_size: int, tgt_words: int, max_len: int) -> int:
+    """More rows than any beam search has decoded, were each continuation looked at from its beginning on.
+
+    One that never cuts the number of its hypotheses soon exceeds it.
+    """
+    return beam_size * (tgt_words + 1) * max_len**2 // 2
 
 
 class _Sensitive(nn.Linear):
@@ -105,7 +116,9 @@ QUESTIONS: dict[str, Callable] = {question.__name__: question for question in (s
 
 def _watched() -> type:
     class Transformer(stand_in("Transformer")):
-        """Notes how its parts are called."""
+        """Notes how its parts are called; stops a search that has too many rows decoded."""
+
+        beam_size, rows, most_rows = 0, 0, math.inf
 
         def encode(self, src_ids: Tensor) -> Tensor:
             self._note()
@@ -113,6 +126,9 @@ def _watched() -> type:
 
         def decode(self, tgt_ids: Tensor, memory: Tensor, src_ids: Tensor) -> Tensor:
             self._note()
+            self.rows += len(tgt_ids)
+            if self.rows > self.most_rows:
+                raise Unfit(f"far more hypotheses go through the model than a beam of {self.beam_size} ever has")
             return super().decode(tgt_ids, memory, src_ids)
 
         def _note(self) -> None:

@@ -181,6 +181,8 @@ def _form(value: Any) -> str:
     if isinstance(value, list) and value:
         if all(type(one) is int for one in value):
             return "ids"
+        if all(_whole(getattr(one, "array", one)) is not None for one in value):
+            return "ids that are not all plain ints"
         parts = [_form(one) for one in value[:2]]
         return f"({', '.join(parts)})" if len(value) == 2 and parts[0] != parts[1] else f"a list of {parts[0]}"
     array = getattr(value, "array", value)

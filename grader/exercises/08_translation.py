@@ -1,5 +1,7 @@
 """Lesson 08: the trained model writes: greedy decoding, beam search, a cache, translations."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -239,6 +241,20 @@ class begins_without_bos(Greedy):
         return ids[:, 1:]
 
 
+@greedy_mistake("The loop is left before its last words are appended, so that the longest sentence has no EOS. Append first, then look whether all have ended.")
+class left_before_the_end_is_appended(Greedy):
+    def loop(self):
+        memory, ids = self.model.encode(self.src_ids), self.begin()
+        ended = torch.zeros_like(ids[:, 0], dtype=torch.bool)
+        while ids.shape[1] < self.max_len:
+            new = self.placed(self.choose(self.logits(ids, memory)), ended)
+            ended = self.has_ended(ended, new)
+            if ended.all():
+                break
+            ids = torch.cat([ids, new[:, None]], dim=1)
+        return self.result(ids)
+
+
 @greedy_mistake("EOS is cut off. It belongs to the result.")
 class end_of_sentence_cut_off(Greedy):
     def result(self, ids):
@@ -284,10 +300,22 @@ class least_probable_word(Greedy):
         return logits.argmin(dim=-1)
 
 
-@greedy_mistake("The largest entry is looked for along the batch, or in the whole array. It is one word for each row: the last axis.")
+@greedy_mistake("The largest entry of the whole array gives one word, and all rows get it. Each row has its own: look along the last axis.")
 class largest_of_the_whole_array(Greedy):
     def choose(self, logits):
         return (logits.argmax() % logits.shape[-1]).expand(len(logits))
+
+
+@greedy_mistake("`argmax()` without an axis looks at all rows at once, and gives one place of the flattened array. Each row needs a word of its own.")
+class argmax_without_an_axis(Greedy):
+    def choose(self, logits):
+        return logits.argmax()
+
+
+@greedy_mistake("The largest entry is looked for along the batch: that gives a row for each word. A word for each row is wanted. Look at the axis.")
+class largest_along_the_batch(Greedy):
+    def choose(self, logits):
+        return logits.argmax(dim=0)
 
 
 @greedy_mistake("The generator is left out: you take the largest feature of the decoder's vector. `model.generator` makes logits of it.")
@@ -399,6 +427,8 @@ def beam_search(rng):
     for beam_size, marks, ids, hidden in ((2, "1111", USUAL, False), (3, "11", USUAL, False), (4, "111", UNUSUAL, True)):
         settings = of_several_lengths(rng, beam_size, marks, ids)
         yield ask("list of hypotheses", f"{beam_size} hypotheses", settings, "beam", hidden)
+    steps = drawn(rng, ("111", CUT), max_len=7, more=[5])
+    yield ask("list of hypotheses", "5 hypotheses, for some more steps", steps, "beam")
     manner = settings | {"ask": "manner"}
     yield ask("mode and gradients", "a model in training mode", manner, training=True)
     yield ask("mode and gradients", "a model in evaluation mode", manner)
@@ -475,12 +505,15 @@ def every_translation(settings, src):
 
 
 def going_on(rng):
-    """Settings for a beam of one that ends, where a search that did not end with it would find something better."""
+    """Settings for a beam of one that ends, where a search that did not end with it, or a wider one, would find
+    something better.
+    """
     while True:
         settings = drawn(rng, ("111", 3), more=[1], length_penalty=2.0)
         (right, _), *_ = hypotheses(settings)
         (longer, _), *_ = searched_by(ended_ones_take_no_place, settings)
-        if longer != right:
+        (wider, _), *_ = searched_by(twice_as_many_kept, settings)
+        if right not in (longer, wider) and longer != wider:
             return settings
 
 
@@ -612,7 +645,7 @@ class probabilities_summed(Beam):
         return torch.softmax(logits, dim=-1)
 
 
-@beam_mistake("Probabilities are multiplied, and the product is the score. The score is the sum of their logarithms.")
+@beam_mistake("The score is made of the product of the probabilities. It is made of the sum of their logarithms: no `exp` is needed.")
 class product_in_the_place_of_the_sum_of_logarithms(Beam):
     def of_logits(self, logits):
         return torch.softmax(logits, dim=-1)
@@ -660,10 +693,30 @@ class first_position_is_read(Beam):
 # ----------------------------------------------------------------------- ... mistakes: what is followed
 
 
-@beam_mistake("One hypothesis is followed, whatever beam_size is. Keep the beam_size best continuations at each step.")
+@beam_mistake("What comes back as the best is what greedy decoding says, whatever beam_size is. Keep the beam_size best continuations at each step, and go on while there are any.")
 class beam_of_one_always(Beam):
     def best(self, totals):
         return super().best(totals)[:1]
+
+
+@beam_mistake("The hypotheses are not cut to beam_size while the search goes on, so that each step multiplies their number. To cut the list at the end is too late.")
+class each_keeps_as_many_as_the_beam(Beam):
+    def best(self, totals):
+        places = torch.arange(totals.numel()).view_as(totals)
+        kept = totals.topk(min(self.beam_size, totals.shape[1])).indices
+        return places.gather(1, kept).flatten().tolist()
+
+
+@beam_mistake("All continuations are kept while the search goes on: each step multiplies their number by the size of the vocabulary. Only beam_size of them are followed.")
+class all_continuations_kept(Beam):
+    def best(self, totals):
+        return totals.flatten().argsort(descending=True).tolist()
+
+
+@beam_mistake("More than beam_size continuations are kept at a step: twice as many. Cut them to beam_size before those that end are set aside.")
+class twice_as_many_kept(Beam):
+    def best(self, totals):
+        return totals.flatten().topk(min(2 * self.beam_size, totals.numel())).indices.tolist()
 
 
 @beam_mistake("Each hypothesis is continued by its own best word only. All continuations of all hypotheses compete for the places in the beam.")
@@ -713,6 +766,39 @@ class place_divided_by_the_number_of_hypotheses(Beam):
         return [([*alive[which][0], word], total) for which, word, total in pairs]
 
 
+@beam_mistake("Hypothesis and word are in each other's place. Of a flat place, the quotient by the size of the vocabulary tells which row it is in, the remainder which column.")
+class hypothesis_and_word_swapped(Beam):
+    def continued(self, alive, totals):
+        flat, vocab = totals.flatten(), totals.shape[1]
+        return [([*alive[place % vocab][0], place // vocab], flat[place].item()) for place in self.best(totals)]
+
+
+@beam_mistake("Rows and words are in each other's place. Of a flat place, the quotient by the size of the vocabulary tells which row it is in, the remainder which column.")
+class rows_and_words_swapped(Beam):
+    def continued(self, alive, totals):
+        flat, vocab, ids = totals.flatten(), totals.shape[1], torch.tensor([ids for ids, _ in alive])
+        best = torch.tensor(self.best(totals))
+        longer = torch.cat([ids[best % vocab], (best // vocab)[:, None]], dim=1)
+        return list(zip(longer.tolist(), flat[best].tolist()))
+
+
+@beam_mistake("The continuations of a hypothesis share one list, and `append` changes it for all who hold it. Each continuation needs a list of its own.")
+class one_list_for_all_continuations(Beam):
+    def loop(self):
+        memory = self.model.encode(self.src_ids)
+        alive, finished = self.begin(), []
+        for _ in range(self.max_len - 1):
+            totals, going = self.added(self.log_p(alive, memory), alive), []
+            for place in self.best(totals):
+                ids, word = alive[place // totals.shape[1]][0], place % totals.shape[1]
+                ids.append(word)
+                (finished if word == self.eos_id else going).append((ids, totals.flatten()[place].item()))
+            alive = going
+            if not alive:
+                break
+        return self.result(self.ordered([(ids, self.score(ids, total)) for ids, total in finished + alive]))
+
+
 @beam_mistake("A word goes behind another hypothesis than the one it was found for: the ids are not put into the order of the new totals. Take each one's own beginning along.")
 class beginnings_not_reordered(Beam):
     def continued(self, alive, totals):
@@ -753,6 +839,24 @@ class stops_half_done_when_as_many_have_ended(Beam):
         return len(finished) >= self.beam_size or super().is_over(alive, finished)
 
 
+@beam_mistake("The search stops when a finished hypothesis is ahead of those that go on, and these are handed in half done. With the length penalty they may still win: go on while there are any.")
+class stops_when_a_finished_one_leads(Beam):
+    def is_over(self, alive, finished):
+        leads = finished and alive and max(total for _, total in finished) >= alive[0][1]
+        return bool(leads) or super().is_over(alive, finished)
+
+
+@beam_mistake("When all hypotheses have ended, the search goes on with none: an empty batch reaches the decoder. Look whether any is left.")
+class goes_on_with_none(Beam):
+    def loop(self):
+        memory = self.model.encode(self.src_ids)
+        alive, finished = self.begin(), []
+        for _ in range(self.max_len - 1):
+            ended, alive = self.parted(self.continued(alive, self.added(self.log_p(alive, memory), alive)))
+            finished = finished + ended
+        return self.result(self.ordered([(ids, self.score(ids, total)) for ids, total in finished + alive]))
+
+
 @beam_mistake("EOS is not looked for: everything goes on up to max_len.")
 class end_not_looked_for(Beam):
     def parted(self, pairs):
@@ -768,7 +872,7 @@ class unfinished_ones_dropped(Beam):
         return finished
 
 
-@beam_mistake("As soon as one hypothesis has ended, those that are unfinished at max_len are dropped. They compete as they are.")
+@beam_mistake("Those that have not ended are dropped when others have. Let them go on up to max_len; there they compete as they are.")
 class unfinished_ones_dropped_for_finished_ones(Beam):
     def competing(self, finished, alive):
         return finished or alive
@@ -873,6 +977,18 @@ class unfinished_ones_without_penalty(Beam):
         return super().score(ids, total) if ids[-1] == self.eos_id else total
 
 
+@beam_mistake("The score comes back as a probability. It stays a sum of logarithms, divided by the penalty: there is no `exp` in it.")
+class exp_of_the_score(Beam):
+    def score(self, ids, total):
+        return math.exp(super().score(ids, total))
+
+
+@beam_mistake("The score is the probability of the whole sentence. It is the sum of the logarithms, without `exp`, divided by the length penalty.")
+class probability_of_the_sentence(Beam):
+    def score(self, ids, total):
+        return math.exp(total)
+
+
 @beam_mistake("The sum that is divided by the penalty goes on as the total, so that it is divided again and again. Divide once, at the end.")
 class divided_at_every_step(Beam):
     def continued(self, alive, totals):
@@ -953,6 +1069,19 @@ class bos_cut_off(Beam):
 class eos_cut_off(Beam):
     def result(self, pairs):
         return [(ids[:-1] if ids[-1] == self.eos_id else ids, score) for ids, score in super().result(pairs)]
+
+
+@beam_mistake("A hypothesis that ends is set aside without its EOS, which belongs to the ids and counts in their length.")
+class set_aside_without_eos(Beam):
+    def parted(self, pairs):
+        ended, others = super().parted(pairs)
+        return [(ids[:-1], total) for ids, total in ended], others
+
+
+@beam_mistake("The ids are numbers of PyTorch or NumPy, all or some of them. They are plain ints: `.item()` of one, `.tolist()` of many.")
+class ids_left_in_tensors(Beam):
+    def result(self, pairs):
+        return [([ids[0], *torch.tensor(ids[1:])], score) for ids, score in super().result(pairs)]
 
 
 # --------------------------------------------------------------------------- ... mistakes: mode, gradients
@@ -1111,6 +1240,18 @@ class new_position_in_front(Cached):
         return torch.cat([new, old], dim=2)
 
 
+@CachedAttention.mistake("The new key is put in front of the old ones, the new value behind. A weight must find the value that belongs to its key: the new ones come last, both.")
+class new_key_in_front(Cached):
+    def with_past(self, cache, k, v):
+        return (k, v) if cache is None else (self.grown(k, cache[0]), self.grown(cache[1], v))
+
+
+@CachedAttention.mistake("The new value is put in front of the old ones, the new key behind. A weight must find the value that belongs to its key: the new ones come last, both.")
+class new_value_in_front(Cached):
+    def with_past(self, cache, k, v):
+        return (k, v) if cache is None else (self.grown(cache[0], k), self.grown(v, cache[1]))
+
+
 @CachedAttention.mistake("The new key is appended along the axis of heads. Positions are on axis 2: `(batch, n_heads, n, d_head)`.")
 class appended_along_the_heads(Cached):
     def grown(self, old, new):
@@ -1162,6 +1303,14 @@ class cache_projected_again(Cached):
         return self.grown(keys, k), self.grown(values, v)
 
 
+@CachedAttention.mistake("The keys in the cache are projected by w_k once more. They have been through it already: the cache holds keys.")
+class cached_keys_projected_again(Cached):
+    def with_past(self, cache, k, v):
+        if cache is None:
+            return k, v
+        return self.grown(self.split(self.w_k(self.merged(cache[0]))), k), self.grown(cache[1], v)
+
+
 @CachedAttention.mistake("The cache lives in the module, and the one that is handed in is not looked at. Two hypotheses that continue the same beginning then disturb each other.")
 class cache_kept_in_the_module(Cached):
     own = None
@@ -1203,6 +1352,13 @@ class vectors_kept_in_the_place_of_keys(Cached):
 class output_alone_returned(Cached):
     def forward(self, x, cache=None):
         return super().forward(x, cache)[0]
+
+
+@CachedAttention.mistake("Three things come back: output, keys, values. It is two: the output, and the cache, which is a pair.")
+class three_results_returned(Cached):
+    def forward(self, x, cache=None):
+        output, (keys, values) = super().forward(x, cache)
+        return output, keys, values
 
 
 # ------------------------------------------------------------------------- ... mistakes: the attention
@@ -1267,6 +1423,14 @@ class keys_are_mixed(Cached):
         return self.w_o(self.merged(self.weights(q, keys) @ keys)), self.kept(cache, k, v)
 
 
+@CachedAttention.mistake("Keys are made by w_q. They have a layer of their own: w_k.")
+class keys_made_by_w_q(Cached):
+    def forward(self, x, cache=None):
+        q, k, v = self.split(self.w_q(x)), self.split(self.w_q(x)), self.split(self.w_v(x))
+        keys, values = self.with_past(cache, k, v)
+        return self.w_o(self.merged(self.weights(q, keys) @ values)), self.kept(cache, k, v)
+
+
 @CachedAttention.mistake("The vector itself asks: it has to go through w_q first.")
 class w_q_left_out(Cached):
     def forward(self, x, cache=None):
@@ -1329,6 +1493,12 @@ class empty_cache_on_the_cpu(Cached):
 # ---------------------------------------------------------------------------------------- translate
 
 
+LONG = (
+    "Paul et Sophie n'ont pas regardé ces grands vélos la semaine dernière "
+    "et Jane et Marie ne regardent pas leur vélo blanc en juin"
+)
+
+
 @LESSON.exercise(aspects={"sentences": 2, "other sentences": 1, "BLEU of 30": 1, "BLEU of 60": 1, "BLEU of 90": 1})
 def translate(rng):
     pairs = test_pairs()
@@ -1345,6 +1515,7 @@ def translate(rng):
 
     yield given("sentences", "two sentences", ["Jane visite l'Afrique en septembre", "Paul aime sa voiture"])
     yield given("sentences", "three sentences", some(3), hidden=True)
+    yield given("sentences", "a long sentence and a short one", [LONG, "Jane habite au Canada"])
     yield given("other sentences", "one sentence alone", [pairs[int(rng.integers(len(pairs)))][0]])
     yield given("other sentences", "a sentence with words that are not known", ["Jane visite la Lune", "Zoé adore Jane en mai"])
     yield given("other sentences", "five sentences", some(5), hidden=True)
@@ -1447,6 +1618,18 @@ class cut_to_the_shortest(Interpreter):
         return torch.tensor([row[: min(map(len, rows))] for row in rows])
 
 
+@translate_mistake("The sentences differ in length, and a tensor has rows of one length. Shorter ones need padding at their end: `padded` makes the tensor.")
+class rows_of_different_lengths(Interpreter):
+    def together(self, rows):
+        return torch.tensor(rows)
+
+
+@translate_mistake("The sentences differ in length, and only tensors of one length can be stacked. Shorter ones need padding at their end: `padded` makes the tensor.")
+class rows_stacked_unpadded(Interpreter):
+    def together(self, rows):
+        return torch.stack([torch.tensor(row) for row in rows])
+
+
 @translate_mistake("Short sentences are filled up with `<eos>`. They are filled up with padding, which nobody looks at.")
 class filled_up_with_eos(Interpreter):
     def together(self, rows):
@@ -1525,6 +1708,16 @@ class first_word_cut_off(Interpreter):
 @translate_mistake("The translations end too soon: no translation needs more than 30 ids, but 5 are too few.")
 class five_ids_at_most(Interpreter):
     max_len = 5
+
+
+@translate_mistake("Longer translations are cut: 10 ids are too few. Let them have up to 30.")
+class ten_ids_at_most(Interpreter):
+    max_len = 10
+
+
+@translate_mistake("Long translations are cut: 20 ids are too few. Let them have up to 30.")
+class twenty_ids_at_most(Interpreter):
+    max_len = 20
 
 
 @translate_mistake("A translation gets as many ids as its source has, and `<bos>` is one of them. Let it have up to 30.")

@@ -207,6 +207,51 @@ def beam_search__narrower_with_every_end(model, src_ids, bos_id, eos_id, max_len
     return sorted(scored, key=lambda pair: pair[1], reverse=True)
 
 
+def beam_search__each_continuation_looked_at_as_a_whole(
+    model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6
+):
+    """Many rows: the whole model is asked about each continuation in full."""
+
+    def totals(rows):
+        ids = torch.tensor(rows, device=src_ids.device)
+        log_p = model(src_ids.expand(len(ids), -1), ids[:, :-1]).log_softmax(-1)
+        return log_p.gather(-1, ids[:, 1:, None]).sum(dim=(1, 2)).tolist()
+
+    alive, finished = [(0.0, [bos_id])], []
+    with looking_on(model):
+        for _ in range(max_len - 1):
+            longer = [[*ids, word] for _, ids in alive for word in range(model.generator.out_features)]
+            best = sorted(zip(totals(longer), longer), reverse=True)[:beam_size] if longer else []
+            finished += [pair for pair in best if pair[1][-1] == eos_id]
+            alive = [pair for pair in best if pair[1][-1] != eos_id]
+    scored = [(ids, total / ((5 + len(ids) - 1) / 6) ** length_penalty) for total, ids in finished + alive]
+    return sorted(scored, key=lambda pair: pair[1], reverse=True)[:beam_size]
+
+
+def beam_search__rows_filled_up_from_the_start(model, src_ids, bos_id, eos_id, max_len, beam_size, length_penalty=0.6):
+    """Every row has max_len places at every step, and those that have ended are decoded along."""
+    vocab = model.generator.out_features
+    with looking_on(model):
+        ids = torch.full((1, max_len), model.pad_id, device=src_ids.device)
+        ids[0, 0], totals = bos_id, torch.zeros(1, dtype=torch.float64, device=src_ids.device)
+        for n in range(1, max_len):
+            over = (ids == eos_id).any(dim=1)
+            log_p = model(src_ids.expand(len(ids), -1), ids)[:, n - 1].log_softmax(-1)
+            stay = torch.full_like(log_p, -torch.inf)
+            stay[:, model.pad_id] = 0.0
+            grown = (totals[:, None] + torch.where(over[:, None], stay, log_p)).flatten()
+            totals, best = grown.topk(min(beam_size, int(grown.isfinite().sum())))
+            ids, words = ids[best // vocab].clone(), best % vocab
+            ids[:, n] = words
+            was_over = over[best // vocab]
+            ids[was_over, n] = model.pad_id
+    answer = []
+    for row, total in zip(ids.tolist(), totals.tolist()):
+        row = row[: row.index(eos_id) + 1] if eos_id in row else row
+        answer.append((row, total / ((5 + len(row) - 1) / 6) ** length_penalty))
+    return sorted(answer, key=lambda pair: pair[1], reverse=True)
+
+
 class CachedAttention__einsum_and_lists(nn.Module):
     """Layers in a loop; a cache that is a list."""
 
@@ -312,3 +357,11 @@ def translate__in_small_batches(model, sentences, at_once=2):
         rows = greedy_decode__rows_as_lists(model, src_ids, english.bos_id, english.eos_id, 30)
         found |= {place: english.sentence(row.tolist()) for place, row in zip(places, rows)}
     return [found[place] for place in range(len(sentences))]
+
+
+def translate__with_room_for_more(model, sentences):
+    """More ids than are needed do no harm."""
+    french, english = vocabularies()
+    src_ids = padded([french.ids(text) for text in sentences], french.pad_id)
+    rows = greedy_decode__filled_in_place(model, src_ids, english.bos_id, english.eos_id, src_ids.size(1) + 40)
+    return list(map(english.sentence, rows))

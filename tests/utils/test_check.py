@@ -152,7 +152,7 @@ def test_a_wrong_text_is_shown(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder.parent / "08_translation")
     with pytest.raises(CheckFailed):
         run("def translate(model, sentences):\n    return ['the cat\x1b[31m'] * len(sentences)\n\ncheck(translate)")
-    assert "got another text." in (shown := capsys.readouterr().out) and "Your text: “the cat [31m”" in shown
+    assert "got something else." in (shown := capsys.readouterr().out) and "Yours: “the cat [31m”" in shown
 
 
 @pytest.mark.parametrize("lesson", [name for name in lesson_names() if name > "05"])

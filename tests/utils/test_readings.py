@@ -124,6 +124,12 @@ def test_what_is_no_list_of_hypotheses_has_no_best_one(value):
     assert facts["the best ids"] == "" and facts["its score"] == 0.0
 
 
+@pytest.mark.parametrize("ids", [[1, Tensor(np.array(4))], [Tensor(np.array(1)), Tensor(np.array(4))], [1, np.array(4)]])
+def test_ids_that_are_no_plain_ints_are_told_in_words(ids):
+    found = readings.best([{}], [[ids, -0.5]])[0]["what comes back"]
+    assert found == "a list of (ids that are not all plain ints, score)"
+
+
 def test_the_best_hypothesis_is_the_first_and_its_score_may_be_a_tensor():
     value = [[[1, 4, 2], Tensor(np.array(-0.5))], [[1, 2], -0.75]]
     assert readings.best([{}], value)[0] == {
