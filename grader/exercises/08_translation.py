@@ -497,9 +497,13 @@ def every_translation(settings, src):
     alike = (~behind | (said == special["eos"])).all(dim=1)  # what stands behind an end is nothing: keep one of these
     said, behind, has_end = said[alike], behind[alike], is_end[alike].any(dim=1)
     tgt_ids = torch.cat([torch.full_like(said[:, :1], special["bos"]), said[:, :-1]], dim=1)
+    tgt_ids, place = tgt_ids.unique(dim=0, return_inverse=True)  # many differ in the last word alone, which is not read
+    many, model = len(tgt_ids), model_of(settings)
     with torch.no_grad():
-        logits = model_of(settings)(src.repeat_interleave(len(said), dim=0), tgt_ids.repeat(len(src), 1))
-    for log_p in logits.log_softmax(dim=-1).unflatten(0, (len(src), len(said))):
+        memory, read = (one.repeat_interleave(many, dim=0) for one in (model.encode(src), src))
+        logits = model.generator(model.decode(tgt_ids.repeat(len(src), 1), memory, read))
+    for log_p in logits.log_softmax(dim=-1).unflatten(0, (len(src), many)):
+        log_p = log_p[place]
         totals = log_p.gather(-1, said[..., None])[..., 0].masked_fill(behind, 0).sum(dim=1)
         yield totals, (~behind).sum(dim=1), has_end, (log_p.argmax(dim=-1) == said) | behind
 
