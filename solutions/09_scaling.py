@@ -278,7 +278,14 @@ for run, (n_parameters, n_tokens) in runs.items():
 # NBVAL_IGNORE_OUTPUT
 size = 4096 if device.type == "cuda" else 768
 one, other = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
-best = 2 * size**3 / seconds(lambda: one @ other)
+
+
+def operations_a_second():
+    """What the machine can do: the fastest of ten products counts, since other programs only slow it down."""
+    return 2 * size**3 / min(seconds(lambda: one @ other, rounds=1) for _ in range(10))
+
+
+best = operations_a_second()
 print(f"{device}: at best {best / 1e9:,.0f} billion operations a second in float32")
 
 # %% [markdown]
@@ -313,16 +320,18 @@ def working_parameters(model):
 
 # %% slide="How busy is the machine?"
 # NBVAL_IGNORE_OUTPUT
-shares = {}
+by_width = {}
 for d_model in (32, 128, 256):
     model = small_model(d_model)
     src, tgt = random_batch(32, 16)
     taken = seconds(lambda: step(model, src, tgt), rounds=3)
     tokens = tgt[:, 1:].numel()
-    shares[d_model] = training_flops(working_parameters(model), tokens) / taken / best
-    print(f"{device}, d_model {d_model:>3}: {tokens / taken:>8,.0f} tokens a second, utilisation {shares[d_model]:.0%}")
+    by_width[d_model] = tokens / taken, training_flops(working_parameters(model), tokens) / taken
+    best = max(best, operations_a_second())  # it may be less busy with other things by now
+for d_model, (tokens_a_second, operations) in by_width.items():
+    print(f"{device}, d_model {d_model:>3}: {tokens_a_second:>8,.0f} tokens a second, utilisation {operations / best:.0%}")
 plots.bars(
-    [100 * share for share in shares.values()], [f"d_model {size}" for size in shares],
+    [100 * operations / best for _, operations in by_width.values()], [f"d_model {d_model}" for d_model in by_width],
     title=f"Utilisation, {device}", ylabel="percent of the best", digits=0,
 )
 
