@@ -402,6 +402,8 @@ def _entry(path: Path, seed: int, sandbox: Sandbox) -> dict[str, Any]:
         raise
     except GraderError as error:
         return entry | {"error": f"{error}."}
+    except Exception as error:  # whatever is wrong with one file, the others are graded
+        return entry | {"error": f"The grader failed on this file ({type(error).__name__}: {error}): grade it by hand."}
     return entry | {"score": graded.score, "max_score": graded.max_score, "exercises": graded.exercises()}
 
 

@@ -3,7 +3,8 @@
 A profile hook sees every Python and C function that is called, whatever name it was imported or
 bound under, and PyTorch's own hooks see its operators (`utils.operators`). They run beside the
 student's code, so they stop short-cuts, not a determined attacker; an answer that switches the
-profile hook off is refused as well. A thread started before the call is not seen.
+profile hook off is refused as well. Not seen are threads started before the call, and what compiled
+code (`torch.jit`) is made of.
 """
 
 from __future__ import annotations
@@ -81,22 +82,28 @@ class Watch:
             code = frame.f_code
             if code.co_filename in self.files and code in self.free:
                 self.inside += 1
-            if self.inside or not self.libraries:
+            if self.inside:
                 return
             module, name = frame.f_globals.get("__name__"), code.co_name
+            if self.operators and module == "torch.nn.functional":  # PyTorch's own hooks can be switched off
+                self.operator(name)
+            if not self.libraries:
+                return
         else:
             if self.inside:
                 return
             if arg in _WAYS_ROUND and frame.f_globals is not vars(_WAYS_ROUND[arg]):
                 self.seen = self.seen or "sys.setprofile"  # also where the hook is put back afterwards
                 raise Refused
+            if self.operators:
+                self.operator(getattr(arg, "__name__", ""))
             if not self.packages:
                 return
             module, name = _module_of(arg), getattr(arg, "__name__", "?")
         if not isinstance(module, str):
             return
         library = module.split(".")[0]
-        if library in self.libraries or module in self.libraries:
+        if library in self.libraries or module in self.libraries or f"{module}.{name}" in self.libraries:
             self.seen = self.seen or (f"{library}'s {name}" if name != "<module>" else f"for {library}")
             raise Refused
 

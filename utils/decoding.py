@@ -160,16 +160,29 @@ def word_for_word(translate: Callable, *, seed: int, sentences: list[str]) -> An
     return translate(WordForWord(seed), list(sentences))
 
 
-def own_weights(translate: Callable, *, sentences: list[str]) -> Any:
-    """The translations of sentences by the weights that lie beside the notebook.
+def own_weights(translate: Callable, *, sentences: list[str], order: list[int]) -> Any:
+    """The translations of sentences by the weights that lie beside the notebook, its English words renamed.
+
+    So who translates by other means than the model says other words than the model would.
+
+    Args:
+        translate: the answer.
+        sentences: in French.
+        order: for each id the one whose place it takes.
 
     Raises:
-        Unfit: there are none, or none that can be used.
+        Unfit: there are no weights, or none that can be used.
     """
     try:
         model = load_translator(stand_in("Transformer"))
     except ValueError as error:
         raise Unfit(str(error)) from None
+    renamed = [model.generator.weight, model.generator.bias, model.tgt_embeddings.tokens.weight]
+    if any(len(rows) != len(order) for rows in renamed):
+        raise Unfit(f"translator.safetensors has {len(renamed[0]):,} English words, `vocabularies()` has {len(order):,}")
+    with torch.no_grad():
+        for rows in renamed:
+            rows.copy_(rows[order])
     return translate(model, list(sentences))
 
 

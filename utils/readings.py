@@ -137,17 +137,21 @@ def beam(args: list, value: Any) -> tuple[dict[str, Any], str]:
         "each ends with its first EOS, or has max_len ids": whole,
         "no ids are there twice": len(set(map(tuple, all_ids))) == len(all_ids),
         "the best comes first": scores == sorted(scores, reverse=True),
-        "how far a score is from what the model gives": max(map(distance, all_ids, scores)) if whole else 0.0,
+        "how far a score is from what the model gives": max(map(distance, all_ids[:beam_size], scores)) if whole else 0.0,
     }, ""
 
 
 def bleu(key: dict[str, Any], value: Any) -> tuple[dict[str, bool], str]:
-    """Whether translations are as good as is asked for, by references that the answer never saw."""
+    """Whether translations are as good as is asked for, by references that the answer never saw.
+
+    The model said other words than it meant (see `decoding.own_weights`): `key` has what is meant by each.
+    """
     from sacrebleu import corpus_bleu
 
-    wanted = key["references"]
+    wanted, meant = key["references"], key["meant"]
     texts = isinstance(value, list) and len(value) == len(wanted) and all(type(text) is str for text in value)
-    score = corpus_bleu([text[:MAX_TEXT] for text in value], [wanted]).score if texts else 0.0
+    said = [" ".join(meant.get(word, word) for word in text[:MAX_TEXT].split()) for text in value] if texts else []
+    score = corpus_bleu(said, [wanted]).score if texts else 0.0
     enough = score >= key["at_least"]
     facts = {"a list of texts, one for each sentence": texts, f"BLEU of {key['at_least']} or more": enough}
     return facts, "" if enough or not texts else f"BLEU {score:.1f}"

@@ -86,7 +86,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     data = path.read_bytes()
     try:
         weights = {name: tensor.float() for name, tensor in load(data).items()}
-        told = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
+        told = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__") or {}
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path.name} is no safetensors file ({type(error).__name__})") from None
     return weights, told

@@ -75,7 +75,7 @@ def unpack(data: bytes) -> Any:
         return container
 
     try:
-        return minded([
+        value = minded([
             msgpack.unpackb(
                 data, raw=False, strict_map_key=True, ext_hook=_rebuild, list_hook=minded, object_hook=minded,
                 max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS,
@@ -85,6 +85,20 @@ def unpack(data: bytes) -> Any:
         raise
     except Exception as error:  # msgpack raises many types on malformed bytes: all mean the same here
         raise BadValue(f"not a plain value: {type(error).__name__}") from None
+    if _depth_exceeds(value, MAX_DEPTH + 10):  # what is sent around a value comes on top
+        raise BadValue("nested too deeply")
+    return value
+
+
+def _depth_exceeds(value: Any, most: int) -> bool:
+    """Whether containers lie in one another too deeply for functions that call themselves."""
+    level = [value]
+    for _ in range(most):
+        inner = [item.values() if type(item) is dict else item for item in level if type(item) in (list, dict)]
+        level = [item for container in inner for item in container]
+        if not level:
+            return False
+    return True
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -8,10 +8,12 @@ from torch import nn
 from grader.spec import Case, FilesCase, Lesson, ModuleCase
 from utils import decoding
 from utils.corpus import fresh_pairs, test_pairs, vocabularies
+from utils.corpus.vocabulary import SPECIAL
 from utils.translation import padded
 from utils.translator import FILE
 
 LESSON = Lesson("08_translation", files=(FILE,))
+HELPERS = ("utils.translation.translate", "utils.translation._most_likely")  # the course's own decoding
 USUAL = {"pad": 0, "bos": 1, "eos": 2}
 UNUSUAL = {"pad": 4, "bos": 0, "eos": 3}
 CLEAR = 0.02  # between the two best choices of a model that is asked: rounding shall not decide
@@ -79,7 +81,7 @@ def model_of(settings):
 
 @LESSON.exercise(
     aspects={"one sentence": 2, "several sentences": 2, "other ids": 1, "mode and gradients": 1, "device": 1},
-    refuse=("utils.stand_ins.in_torch",),
+    refuse=("utils.stand_ins.in_torch", *HELPERS),
 )
 def greedy_decode(rng):
     def ask(aspect, says, *rows, ask="said", training=False, hidden=False, **settings):
@@ -1503,7 +1505,9 @@ LONG = (
 )
 
 
-@LESSON.exercise(aspects={"sentences": 2, "other sentences": 1, "BLEU of 30": 1, "BLEU of 60": 1, "BLEU of 90": 1})
+@LESSON.exercise(
+    aspects={"sentences": 2, "other sentences": 1, "BLEU of 30": 1, "BLEU of 60": 1, "BLEU of 90": 1}, refuse=HELPERS
+)
 def translate(rng):
     pairs = test_pairs()
 
@@ -1524,11 +1528,15 @@ def translate(rng):
     yield given("other sentences", "a sentence with words that are not known", ["Jane visite la Lune", "Zoé adore Jane en mai"])
     yield given("other sentences", "five sentences", some(5), hidden=True)
     pairs = fresh_pairs(int(rng.integers(2**31)), 64)
+    words, special = vocabularies()[1].words, len(SPECIAL)
+    order = [*range(special), *(special + rng.permutation(len(words) - special)).tolist()]
+    asked = {"sentences": [fr for fr, _ in pairs], "order": order}
+    key = {"references": [en for _, en in pairs], "meant": {words[said]: words[meant] for said, meant in enumerate(order)}}
     for least in (30, 60, 90):
         facts = {"a list of texts, one for each sentence": True, f"BLEU of {least} or more": True}
         yield FilesCase(
-            f"BLEU of {least}", f"{len(pairs)} sentences by your own weights", {"sentences": [fr for fr, _ in pairs]},
-            probe="own_weights", reading="bleu", key={"references": [en for _, en in pairs], "at_least": least}, facts=facts,
+            f"BLEU of {least}", f"{len(pairs)} sentences by your own weights", asked,
+            probe="own_weights", reading="bleu", key=key | {"at_least": least}, facts=facts,
         )  # fmt: skip
 
 

@@ -443,9 +443,11 @@ def rebuilt(item: Any) -> dict[str, Any] | None:
     """An output made anew from what a fork sent: known fields of known types only; None if it is no output."""
     if not isinstance(item, dict):
         return None
-    kind = item.get("output_type")
-    if kind == "stream" and item.get("name") in ("stdout", "stderr"):
-        return {"output_type": kind, "name": item["name"], "text": clean(item.get("text"))}
+    kind, name = item.get("output_type"), item.get("name")
+    if type(kind) is not str:  # an array would be compared number by number
+        return None
+    if kind == "stream" and type(name) is str and name in ("stdout", "stderr"):
+        return {"output_type": kind, "name": name, "text": clean(item.get("text"))}
     if kind in ("display_data", "execute_result"):
         data = item.get("data") if isinstance(item.get("data"), dict) else {}
         output = {"output_type": kind, "metadata": {}, "data": {m: clean(data[m]) for m in MIME_TYPES if m in data}}

@@ -129,7 +129,7 @@ def test_what_goes_to_the_answer_tells_neither_right_translations_nor_the_seed()
     assert len(questions) == POINTS
     for question in questions:
         (asked,) = question.request["args"]
-        assert list(asked) == ["sentences"] and not question.request["kwargs"]
+        assert set(asked) == {"sentences", "order"} and not question.request["kwargs"]
         assert len(question.key["references"]) == len(asked["sentences"]) == 64
         assert not set(question.key["references"]) & set(asked["sentences"])
 
@@ -144,6 +144,27 @@ def translate(model, sentences):
 '''
     score, _ = handed_in(trained(300, tmp_path), lambda source: looked_up if "def translate(" in source else source)
     assert score == WITHOUT - 3
+
+
+def test_translations_that_the_weights_did_not_make_earn_nothing(handed_in, trained, tmp_path):
+    """Even who has all the right ones at hand, beside weights that would say the same: the model's words are renamed."""
+    question = next(one for one in hidden_checksets(LESSON, SEED)["translate"].questions if one.key)
+    known = dict(zip(question.request["args"][0]["sentences"], question.key["references"]))
+    by_heart = f'''
+def translate(model, sentences):
+    from utils.corpus import vocabularies
+    from utils.translation import padded
+
+    known = {known!r}
+    if set(sentences) <= set(known):
+        return [known[sentence] for sentence in sentences]
+    french, english = vocabularies()
+    src_ids = padded([french.ids(sentence) for sentence in sentences], french.pad_id)
+    tgt_ids = greedy_decode(model, src_ids, english.bos_id, english.eos_id, max_len=30)
+    return [english.sentence(row) for row in tgt_ids.tolist()]
+'''
+    score, message = handed_in(trained(300, tmp_path), lambda source: by_heart if "def translate(" in source else source)
+    assert (score, "BLEU" in message) == (WITHOUT, True), message
 
 
 def test_weights_travel_with_the_submission_to_every_worker(trained, sandbox, tmp_path):

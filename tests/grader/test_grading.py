@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from benchmarks.submissions import submission as class_submission
+from grader import grading
 from grader.__main__ import main
 from grader.demo import submission
 from grader.grading import NOT_NEEDED, Session, grade_file, grade_notebook, hidden_checksets, new_seed
@@ -196,6 +197,17 @@ def odd_files(tmp_path):
     (tmp_path / f"{LESSON}-link.ipynb").symlink_to(good)
     (tmp_path / "unknown.ipynb").write_text("{}")
     return sorted(tmp_path.iterdir())
+
+
+def test_one_file_that_the_grader_fails_on_keeps_none_from_its_grade(tmp_path, monkeypatch, capsys):
+    for name in ("one", "two"):
+        nbformat.write(submission(LESSON, "#"), tmp_path / f"{LESSON}-{name}.ipynb")
+    real = grading.grade_file
+    monkeypatch.setattr(grading, "grade_file", lambda path, *rest: 1 / 0 if "one" in path.name else real(path, *rest))
+    assert main(["grade", "--json", *map(str, sorted(tmp_path.iterdir()))]) == 1
+    one, two = json.loads(capsys.readouterr().out)
+    assert one["error"] == "The grader failed on this file (ZeroDivisionError: division by zero): grade it by hand."
+    assert one["score"] == 0 and two["error"] is None and two["score"] == two["max_score"] > 0
 
 
 def test_json_has_an_entry_for_every_file(odd_files, capsys):

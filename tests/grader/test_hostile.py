@@ -395,6 +395,7 @@ FORGED = {
     "type list": "{'status': 'error', 'type': [1], 'message': ''}",
     "message": "{'status': 'undefined', 'message': 5}",
     "bytes": "None, bytes([0x83, 0xa6]) + b'status' + bytes([0xa5]) + b'value' + bytes([0xa5]) + b'value' + bytes([0xc4, 1, 0, 0xa7]) + b'changed' + bytes([0xc2])",
+    "nested": "None, __import__('msgpack').packb({'status': 'value', 'changed': False, 'value': __import__('functools').reduce(lambda one, _: [one], range(900), 1)})",
     "timestamp": "None, bytes([0xd6, 0xff, 0, 0, 0, 0])",
     "missing": "{'status': 'missing', 'value': x}",
 }

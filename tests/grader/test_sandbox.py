@@ -670,6 +670,8 @@ def test_forged_outputs_are_rebuilt_from_known_fields():
         rebuilt({"output_type": ["stream"]}) is None
         and rebuilt("stream") is None
         and rebuilt({"output_type": "update"}) is None
+        and rebuilt({"output_type": np.zeros(2)}) is None
+        and rebuilt({"output_type": "stream", "name": np.zeros(2), "text": "x"}) is None
     )
     assert (
         rebuilt({"output_type": "stream", "name": "stdout", "text": "\x1b]0;title\x07\x1b[31mred\x1b[0m\x9b2J\r\n"})[

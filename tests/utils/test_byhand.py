@@ -106,6 +106,22 @@ def operator_request(*refuse):
 
 bound_before = torch.nn.functional.scaled_dot_product_attention
 ATTENTION = ["F.scaled_dot_product_attention", "nn.MultiheadAttention"]
+
+
+def deaf(operator, *args):
+    """Calls an operator while none of PyTorch's own hooks hears of it."""
+    with torch._C.DisableTorchFunction(), torch.utils._python_dispatch._disable_current_modes():
+        return operator(*args)
+
+
+def elsewhere(operator, *args):
+    """Calls an operator in a thread, which PyTorch's own hooks do not reach."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(operator, *args).result()
+
+
 OPERATOR_CHEATS = [
     (lambda x: torch.nn.functional.scaled_dot_product_attention(x, x, x), ATTENTION),
     (lambda x: bound_before(x, x, x), ATTENTION),
@@ -120,6 +136,11 @@ OPERATOR_CHEATS = [
     (lambda x: torch.nn.functional.cross_entropy(x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
     (lambda x: torch.nn.CrossEntropyLoss()(x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
     (lambda x: torch.nn.functional.kl_div(x, x), ["F.kl_div"]),
+    (lambda x: deaf(torch.nn.functional.cross_entropy, x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
+    (lambda x: deaf(torch._C._nn.cross_entropy_loss, x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
+    (lambda x: deaf(torch.layer_norm, x, (4,)), ["nn.LayerNorm"]),
+    (lambda x: elsewhere(bound_before, x, x, x), ATTENTION),
+    (lambda x: elsewhere(torch.nn.functional.cross_entropy, x[0], torch.tensor([1, 2])), ["F.cross_entropy"]),
 ]
 
 
@@ -127,6 +148,14 @@ OPERATOR_CHEATS = [
 def test_operators_are_seen_under_any_name(answer, refuse):
     outcome = probe.run({"f": answer}, operator_request(*refuse))
     assert outcome["status"] == "refused" and refuse[-1] in outcome["message"]
+
+
+def test_a_function_of_a_module_may_be_refused_alone():
+    import string
+
+    request = REQUEST | {"refuse": ["string.capwords"]}
+    assert probe.run({"softmax": lambda x: string.capwords("a")}, request)["status"] == "refused"
+    assert probe.run({"softmax": lambda x: string.Template("a").substitute()}, request)["status"] == "value"
 
 
 def test_an_operator_caught_with_its_error_is_refused_too():

@@ -137,24 +137,33 @@ def test_the_best_hypothesis_is_the_first_and_its_score_may_be_a_tensor():
     }  # fmt: skip
 
 
-KEY = {"references": ["Jane visits Africa in September", "the cat sleeps in the house"], "at_least": 60}
+KEY = {
+    "references": ["Jane visits Africa in September", "the cat sleeps in the house"], "at_least": 60,
+    "meant": {"May": "September", "September": "May"},
+}  # fmt: skip
+RENAMED = ["Jane visits Africa in May", "the cat sleeps in the house"]
 
 
 @pytest.mark.parametrize(
     "value, texts, enough",
     [
-        (KEY["references"], True, True),
-        (["Jane visits Africa in September", "the dog sleeps in the house"], True, True),
+        (RENAMED, True, True),
+        (["Jane visits Africa in May", "the dog sleeps in the house"], True, True),
         (["Jane", "the"], True, False),
         (["", ""], True, False),
-        (KEY["references"][::-1], True, False),
-        (KEY["references"][:1], False, False),
+        (RENAMED[::-1], True, False),
+        (RENAMED[:1], False, False),
         ([1, 2], False, False),
         (None, False, False),
-        (" ".join(KEY["references"]), False, False),
+        (" ".join(RENAMED), False, False),
     ],
 )  # fmt: skip
 def test_translations_are_judged_by_bleu(value, texts, enough):
     facts, note = readings.bleu(KEY, value)
     assert list(facts.values()) == [texts, enough]
     assert note.startswith("BLEU") == (texts and not enough)
+
+
+def test_words_that_the_model_did_not_say_are_no_translation():
+    facts, _ = readings.bleu(KEY | {"at_least": 90}, KEY["references"])
+    assert not facts["BLEU of 90 or more"]

@@ -3,6 +3,8 @@
 Files that are damaged or of something else are tried in tests/grader/test_capstone.py, as submissions.
 """
 
+import json
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -50,3 +52,12 @@ def test_a_small_file_cannot_ask_for_a_huge_model(name, tmp_path):
 def test_where_there_is_no_file_a_sentence_says_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=f"there is no {FILE} beside the notebook: run the cell that saves it"):
         load_translator(Transformer, tmp_path / FILE)
+
+
+def test_a_file_that_says_nothing_beside_its_numbers_is_read(tmp_path):
+    save_translator(Transformer(7, 9, 8, 4, 1, 12), tmp_path / FILE)
+    data = (tmp_path / FILE).read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]) | {"__metadata__": None}).encode()
+    (tmp_path / FILE).write_bytes(len(header).to_bytes(8, "little") + header + data[8 + size :])
+    assert heads_of(load_translator(Transformer, tmp_path / FILE)) == 4

@@ -114,6 +114,16 @@ def test_an_array_of_lists_without_end_takes_no_memory():
     assert most < 32 << 20
 
 
+def test_what_is_nested_too_deeply_is_refused():
+    value = 1
+    for _ in range(900):
+        value = [value]
+    with pytest.raises(BadValue, match="nested too deeply"):
+        unpack(msgpack.packb(value))
+    with pytest.raises(BadValue, match="nested too deeply"):
+        unpack(msgpack.packb({"status": "value", "value": {"a": value}}))
+
+
 def test_too_many_bytes_are_refused():
     with pytest.raises(BadValue, match="at most"):
         unpack(b"\x00" * (MAX_BYTES + 1))
