@@ -81,7 +81,7 @@ def right_answers(lesson: str) -> dict[str, list[str]]:
     found = {name: [source] for name, source in read_lesson(lesson).solutions.items()}
     path = COURSE_ROOT / "tests" / "right_solutions" / f"{lesson}.py"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    for definition in re.findall(r"^(?:def|class) \w+__.*?(?=^\S|\Z)", text, re.M | re.S):
+    for definition in re.findall(r"^(?:def|class) \w+__.*?(?=^[^\s)]|\Z)", text, re.M | re.S):
         name = re.match(r"(?:def|class) (\w+?)__", definition)[1]
         source = re.sub(rf"\b{name}__\w+", name, definition)
         if name in found and (whole := _self_contained(source, lesson, text)):
