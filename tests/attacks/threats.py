@@ -25,7 +25,7 @@ THREATS = {
         "walk frames, gc or descriptors for the verdict": "the_callers_probe_patched everything_that_gc_knows_is_changed "
         "descriptors_searched_for_the_verdict",
         "forge messages on stdout or on the wire": "messages_on_stdout outcome_on_the_wire results_sent_in_advance "
-        "garbage_on_the_wire verdict_for_a_result",
+        "garbage_on_the_wire nested_on_the_wire verdict_for_a_result",
         "write into other cells' outputs from a late thread": "late_thread",
         "call the library function that does the exercise": "library_called library_of_another_library "
         "library_in_a_thread library_in_a_bare_thread library_in_an_earlier_thread library_in_another_process "
@@ -71,6 +71,7 @@ THREATS = {
         "full disks, files and folders without end": "full_disk very_many_files folders_without_end",
         "sparse files": "sparse_file",
         "floods of output": "flood_of_output flood_of_outputs flood_past_python",
+        "outputs of other kinds than there are": "outputs_of_arrays",
         "results of giant or stride-0 shape": "giant_shape very_many_items results_without_end",
         "double-forked daemons": "daemon",
         "signals to the parent or to every process": "signals_to_everybody",
