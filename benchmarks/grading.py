@@ -138,7 +138,7 @@ def described(lesson: str, numbers: dict[str, Any]) -> str:
     same = "All scores were the same." if not numbers["scores that differ"] else (
         f"{numbers['scores that differ']} of {size} scores differed."
     )  # fmt: skip
-    rounds = len(loads) // len(found)
+    rounds = len(whole["floor"])
     return f"### Lesson {lesson}\n\n{size} submissions, {rounds} round{'s' if rounds > 1 else ''}. {same} The machine's load was {min(loads):.1f} to {max(loads):.1f}.\n\n{table(head, rows)}"
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from utils import corpus, modules
 from utils.probe import Unfit
 from utils.stand_ins import stand_in
-from utils.translator import load_translator
+from utils.translator import FILE, load_translator
 
 SRC_WORDS, D_MODEL, N_HEADS, N_LAYERS, D_FF = 9, 8, 2, 1, 12
 NEVER = -30.0  # the logit of padding and of BOS: no decoder is asked what to do if it meets them
@@ -179,7 +179,7 @@ def own_weights(translate: Callable, *, sentences: list[str], order: list[int]) 
         raise Unfit(str(error)) from None
     renamed = [model.generator.weight, model.generator.bias, model.tgt_embeddings.tokens.weight]
     if any(len(rows) != len(order) for rows in renamed):
-        raise Unfit(f"translator.safetensors has {len(renamed[0]):,} English words, `vocabularies()` has {len(order):,}")
+        raise Unfit(f"{FILE} has {len(renamed[0]):,} English words, `vocabularies()` has {len(order):,}")
     with torch.no_grad():
         for rows in renamed:
             rows.copy_(rows[order])

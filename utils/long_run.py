@@ -73,8 +73,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if field.type == "int":
-                at_least(field.name, getattr(self, field.name), 0 if field.name in ("pieces", "seed") else 1)
+            if type(field.default) is int:
+                _at_least(field.name, getattr(self, field.name), 0 if field.name in ("pieces", "seed") else 1)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"expected a dropout from 0 to below 1, got {self.dropout}: it is the share that is dropped")
 
@@ -83,7 +83,7 @@ class Settings:
         return math.sqrt(1 / self.d_model / max(step, self.warmup_steps)) * min(1.0, step / self.warmup_steps)
 
 
-def at_least(name: str, number: int, least: int = 1) -> None:
+def _at_least(name: str, number: int, least: int = 1) -> None:
     """Refuses a number that is too small.
 
     Raises:
@@ -212,7 +212,7 @@ class Run:
         """
         world, rank = parallel.world_size(), parallel.rank()
         for name, number in (("steps", n_steps), ("save_every", save_every), ("tell_every", tell_every)):
-            at_least(name, number)
+            _at_least(name, number)
         if settings.batches_a_step % world:
             raise ValueError(
                 f"expected a number of batches a step that {world} processes can share, got {settings.batches_a_step}: "
